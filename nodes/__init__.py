@@ -1,0 +1,1 @@
+"""The stops of the flow: protect, screen, retrieve, generate, check, refer, record."""

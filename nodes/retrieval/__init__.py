@@ -1,0 +1,1 @@
+"""Retrieval over technique notes."""

@@ -1,0 +1,143 @@
+"""The index: vectors and words of all notes, built once and stored until a note or the encoder changes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cbtguard.nodes.retrieval.words import words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cbtguard.nodes.retrieval.encoder import Encoder, Vectors
+    from cbtguard.nodes.retrieval.note import Note, NoteLibrary
+
+SHIPPED = Path(__file__).parent / "data" / "index"
+"""Vectors of the shipped notes with the embedded encoder, so that a first question need not wait for them."""
+
+_log = logging.getLogger("cbtguard.retrieval")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """What the hybrid retriever searches."""
+
+    ids: tuple[str, ...]
+    """Note ids."""
+    owners: Any
+    """Index into ``ids`` for each row of ``vectors``; int32 array, shape ``(rows,)``."""
+    vectors: Any
+    """Centred unit vectors of all cues; float32 array, shape ``(rows, dimensions)``."""
+    centre: Any
+    """Mean of the raw vectors; encoders squeeze all text into one corner, taking it away spreads them."""
+    lexical: Any
+    """A bm25s index over the notes' words, in the order of ``ids``."""
+
+
+def build(library: NoteLibrary, encoder: Encoder, *, cache: Path | None = None) -> Index:
+    """Return the index of a library, from the stored vectors when they are of the same notes and encoder.
+
+    Args:
+        library: The notes.
+        encoder: The encoder whose vectors are wanted.
+        cache: Folder for stored vectors; None stores nothing.
+    """
+    owners, cues = _cues(tuple(library))
+    raw = _stored(library, encoder, cache)
+    if raw is None or len(raw) != len(cues):
+        raw = encoder.passages(cues)
+        if cache is not None:
+            _store(cache / _file(library, encoder), raw)
+    centre = raw.mean(axis=0)
+    return Index(
+        ids=tuple(note.id for note in library),
+        owners=np.asarray(owners, dtype=np.int32),
+        vectors=centred(raw, centre),
+        centre=centre,
+        lexical=_lexical(tuple(library)),
+    )
+
+
+def centred(vectors: Vectors, centre: Any) -> Vectors:
+    """Return vectors without the common part, of unit length again."""
+    moved = vectors - centre
+    norms = np.linalg.norm(moved, axis=1, keepdims=True)
+    result: Vectors = moved / np.maximum(norms, 1e-9)
+    return result
+
+
+def store_shipped(library: NoteLibrary, encoder: Encoder, folder: Path = SHIPPED) -> Path:
+    """Write the vectors that come with the package; run by ``cbtguard lab notes index``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.npy"):
+        old.unlink()
+    path = folder / _file(library, encoder)
+    _store(path, encoder.passages(_cues(tuple(library))[1]))
+    return path
+
+
+def _cues(notes: Sequence[Note]) -> tuple[list[int], list[str]]:
+    owners: list[int] = []
+    cues: list[str] = []
+    for number, note in enumerate(notes):
+        for cue in (*note.cues.zh, *note.cues.en, note.title.zh, note.title.en):
+            owners.append(number)
+            cues.append(cue)
+    return owners, cues
+
+
+def _lexical(notes: Sequence[Note]) -> Any:
+    import bm25s  # noqa: PLC0415 - a quarter of a second
+
+    texts = [
+        " ".join(
+            (
+                *note.cues.zh,
+                *note.cues.en,
+                note.title.zh * 2,
+                note.title.en,
+                *note.problems,
+                note.idea.zh,
+                note.idea.en,
+                note.example.zh,
+                note.example.en,
+            )
+        )
+        for note in notes
+    ]
+    index = bm25s.BM25()
+    index.index([words(text) or ["\u0000"] for text in texts], show_progress=False)
+    return index
+
+
+def _file(library: NoteLibrary, encoder: Encoder) -> str:
+    key = hashlib.sha256(f"{library.version}|{encoder.name}".encode()).hexdigest()[:16]
+    return f"{key}.npy"
+
+
+def _stored(library: NoteLibrary, encoder: Encoder, cache: Path | None) -> Vectors | None:
+    for folder in (SHIPPED, cache):
+        path = folder / _file(library, encoder) if folder else None
+        if path is not None and path.is_file():
+            try:
+                # No pickle: a stored index must not be able to run code.
+                return np.load(path, allow_pickle=False).astype(np.float32)
+            except (OSError, ValueError) as error:
+                _log.warning("stored index %s is damaged (%s) and is built anew", path.name, type(error).__name__)
+    return None
+
+
+def _store(path: Path, vectors: Vectors) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(handle, "wb") as stream:
+        np.save(stream, vectors.astype(np.float16), allow_pickle=False)
+    Path(name).replace(path)

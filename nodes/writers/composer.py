@@ -1,0 +1,205 @@
+"""The offline composer: a five-part answer from the person's own words, what they show, and the notes."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cbtguard.nodes.reading import Reading, read
+from cbtguard.nodes.reading.reader import emotion_name
+from cbtguard.nodes.retrieval.note import vocabulary
+from cbtguard.nodes.writers.phrases import Phrases, phrases
+from cbtguard.nodes.writers.quote import quote
+from cbtguard.nodes.writers.task import Draft
+from cbtguard.safety.errors import WriterError
+from cbtguard.safety.language import to_traditional
+
+if TYPE_CHECKING:
+    from cbtguard.nodes.reading import Finding
+    from cbtguard.nodes.retrieval.note import Note
+    from cbtguard.nodes.writers.task import WritingTask
+
+_CLEAR_HABIT = 0.75
+"""Weight from which a thinking habit is named; below it the thought is offered as a guess."""
+_CLAUSE_MARK = re.compile(r"[，,。.！!？?；;：:\n]")
+_MARKS = "“”\"「」『』"
+
+
+class Composer:
+    """Writes without a model. The same question gets the same answer; another one gets other words."""
+
+    name = "composer"
+
+    async def write(self, task: WritingTask) -> Draft:
+        """Return a draft of five paragraphs: validation, key thought, challenge, strategy, encouragement.
+
+        Raises:
+            WriterError: ``writer.no_notes`` when the task holds no note to stand on.
+        """
+        return self.compose(task)
+
+    def compose(self, task: WritingTask) -> Draft:
+        """Return what :meth:`write` returns, without waiting."""
+        if not task.notes:
+            raise WriterError(
+                "writer.no_notes",
+                "There is no note to stand on.",
+                hint="Give the composer at least one technique note.",
+            )
+        language = "en" if task.language == "en" else "zh"
+        made = _Composition(task, language)
+        paragraphs = (made.validation(), made.key_thought(), made.challenge(), made.strategy(), made.encouragement())
+        text = "\n\n".join(paragraphs)
+        if task.language == "zh-Hant":
+            text = to_traditional(text)
+        return Draft(text=text, citations=tuple(note.id for note in made.cited))
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Picks one of several wordings, steadily: the question decides, not the clock."""
+
+    random: random.Random
+
+    def of(self, several: tuple[str, ...]) -> str:
+        return several[self.random.randrange(len(several))]
+
+
+class _Composition:
+    """One answer in the making."""
+
+    def __init__(self, task: WritingTask, language: str) -> None:
+        seed = hashlib.sha256(f"{task.question}|{task.attempt}".encode()).digest()
+        self._pick = _Choice(random.Random(int.from_bytes(seed[:8], "big")))  # noqa: S311 - wording, not secrets
+        self._task = task
+        self._language = language
+        self._own: Phrases = phrases(language)
+        self._reading: Reading = read(task.question)
+        self._main = task.notes[0]
+        self._problem = _problem(self._reading, self._main, self._own)
+        self.cited: list[Note] = [self._main]
+
+    def validation(self) -> str:
+        """Their own words, the feeling in them, and that it is understandable."""
+        words = quote(self._task.question, self._reading, self._language)
+        feeling = self._reading.emotions[0].label if self._reading.emotions else None
+        slots = {
+            "quote": words or "",
+            "emotion": emotion_name(feeling, self._language) if feeling else "",
+            "feeling": emotion_name(feeling, self._language, noun=True) if feeling else "",
+            "empathy": self._pick.of(self._own.empathy[self._problem]),
+        }
+        if words and feeling:
+            return self._fill("opening", slots)
+        if words:
+            return self._fill("opening_no_emotion", slots)
+        slots["emotion"] = slots["emotion"] or ("不容易" if self._language == "zh" else "under strain")
+        slots["feeling"] = slots["feeling"] or ("为难" if self._language == "zh" else "strain")
+        return self._fill("opening_no_quote", slots)
+
+    def key_thought(self) -> str:
+        """The thinking habit that shows, or a guess at the thought behind the feeling."""
+        thought = self._pick.of(self._own.thoughts[self._problem])
+        for found in self._reading.distortions:
+            words = _whole_clause(self._task.question, found, self._language)
+            if found.weight < _CLEAR_HABIT or any(mark in words for mark in _MARKS) or not 3 <= len(words) <= 70:
+                continue
+            habit = vocabulary().distortions[found.label].of(self._language)
+            return self._fill(
+                "thought_found",
+                {"words": words, "habit": habit, "meaning": self._own.habits[found.label], "thought": thought},
+            )
+        return self._fill("thought_guessed", {"thought": thought})
+
+    def challenge(self) -> str:
+        """Two open questions of the note."""
+        questions = list(self._main.questions.of(self._language))
+        self._pick.random.shuffle(questions)
+        return self._fill("challenge", {"question": questions[0], "question2": questions[1]})
+
+    def strategy(self) -> str:
+        """The technique, why it helps, its steps, its caution, and a second one where it fits as well."""
+        note, own = self._main, self._own
+        text = self._fill(
+            "strategy",
+            {
+                "title": note.title.of(self._language),
+                "idea": note.idea.of(self._language),
+                "steps": self._steps(note.steps.of(self._language)),
+            },
+        )
+        if note.cautious:
+            text += self._gap() + own.caution.format(not_for=note.not_for.of(self._language))
+        second = self._second()
+        if second is not None:
+            self.cited.append(second)
+            text += self._gap() + self._fill(
+                "second",
+                {
+                    "title": second.title.of(self._language),
+                    "step": _lower(second.steps.of(self._language)[0], self._language),
+                },
+            )
+        return text
+
+    def encouragement(self) -> str:
+        """Looks ahead, in the words of the note."""
+        words = self._pick.of(self._main.encouragement.of(self._language))
+        return self._fill("encouragement", {"encouragement": words})
+
+    def _second(self) -> Note | None:
+        """Another note that serves the same problem, if it needs no caution."""
+        others = [
+            note
+            for note in self._task.notes[1:]
+            if not note.cautious and (self._problem in note.problems or set(note.problems) & set(self._main.problems))
+        ]
+        return self._pick.random.choice(others) if others and self._pick.random.random() < 0.7 else None
+
+    def _steps(self, steps: tuple[str, ...]) -> str:
+        """Three or four steps in flowing prose."""
+        leads = self._pick.of(self._own.patterns["steps"]).split("|")
+        chosen = steps[:4]
+        # The last lead says that it is the last; a shorter list skips the one before.
+        used = leads[: len(chosen)] if "四" in leads[3] else [*leads[: len(chosen) - 1], leads[3]]
+        return self._gap().join(
+            lead + _lower(step, self._language) for lead, step in zip(used, chosen, strict=True)
+        )
+
+    def _fill(self, pattern: str, slots: dict[str, str]) -> str:
+        # One pass, so that braces in a person's words stay text.
+        return self._pick.of(self._own.patterns[pattern]).format(**slots)
+
+    def _gap(self) -> str:
+        return "" if self._language == "zh" else " "
+
+
+def _whole_clause(text: str, found: Finding, language: str) -> str:
+    """The clause around the words that show a habit, when it is short; else the words themselves."""
+    marks = _CLAUSE_MARK
+    left = max((m.end() for m in marks.finditer(text, 0, found.start)), default=0)
+    right_mark = marks.search(text, max(found.start + 1, left))
+    right = right_mark.start() if right_mark else len(text)
+    clause = text[left:right].strip()
+    if len(clause) <= (70 if language == "en" else 20):
+        return clause
+    return found.evidence.split("，")[0].split(",")[0].strip(" 。.")
+
+
+def _problem(reading: Reading, note: Note, own: Phrases) -> str:
+    """The problem to speak to: the strongest that the note serves, else the strongest, else the note's own."""
+    found = [f.label for f in reading.problems if f.label in own.empathy]
+    for label in found[:4]:
+        if label in note.problems:
+            return label
+    return found[0] if found else next((p for p in note.problems if p in own.empathy), "general")
+
+
+def _lower(sentence: str, language: str) -> str:
+    """Fit an English sentence behind an introduction."""
+    if language == "zh" or re.match(r"(?:I\b|I'|[A-Z]{2})", sentence):
+        return sentence
+    return sentence[0].lower() + sentence[1:]

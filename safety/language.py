@@ -1,0 +1,146 @@
+"""Which language a text is in, from its script and its commonest words. No model, no guess from content."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import StrEnum
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from cbtguard.safety.errors import InputError
+from cbtguard.safety.files import read_yaml
+
+
+class Language(StrEnum):
+    """The languages the flow answers in."""
+
+    ZH_HANS = "zh-Hans"
+    ZH_HANT = "zh-Hant"
+    EN = "en"
+
+
+OTHER = "other"
+"""Text in a language the guards do not know."""
+UNDETERMINED = "und"
+"""Text without words: digits, signs, emoji."""
+
+_HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0002ffff]")
+_WORD = re.compile(r"[a-z]+(?:['’][a-z]+)?")
+_PLACEHOLDER = re.compile(r"<[^<>\s]{1,24}>")
+
+
+@cache
+def _data() -> dict[str, Any]:
+    data: dict[str, Any] = read_yaml(Path(__file__).parent / "data" / "language.yaml")
+    return {
+        "traditional": frozenset(data["traditional_only"]),
+        "english": frozenset(data["english_words"]),
+        "pinyin": frozenset(data["pinyin_syllables"]),
+        "foreign": frozenset(data["foreign_words"]),
+    }
+
+
+def detect(text: str) -> str:
+    """Return ``zh-Hans``, ``zh-Hant``, ``en``, ``other`` or ``und`` for a text.
+
+    Han characters decide for Chinese unless kana or hangul are frequent; Latin letters are English when
+    enough of the words are common English ones, Chinese when they are pinyin, else ``other``.
+    """
+    data = _data()
+    text = _PLACEHOLDER.sub(" ", text)
+    han = len(_HAN.findall(text))
+    kana = hangul = latin = other = 0
+    for char in text:
+        if char < "\u0250":
+            latin += char.isalpha()
+        elif "\u3040" <= char <= "\u30ff":
+            kana += 1
+        elif "\uac00" <= char <= "\ud7af" or "\u1100" <= char <= "\u11ff":
+            hangul += 1
+        elif char.isalpha() and not _HAN.match(char):
+            name = unicodedata.name(char, "")
+            if name.startswith(("FULLWIDTH LATIN", "MATHEMATICAL", "LATIN")):
+                latin += 1
+            else:
+                other += 1
+    if kana > 0.15 * (han + kana):
+        return OTHER
+    if hangul + other > han + latin / 4:
+        return OTHER
+    # One Chinese character says about as much as three or four letters.
+    if han and han * 4 >= latin:
+        traditional = sum(char in data["traditional"] for char in text)
+        return Language.ZH_HANT if traditional >= max(1, 0.04 * han) else Language.ZH_HANS
+    if not latin:
+        return UNDETERMINED
+    words = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+    if not words:
+        return OTHER
+    english = sum(word in data["english"] for word in words)
+    foreign = sum(word in data["foreign"] for word in words)
+    pinyin = sum(_is_pinyin(word, data["pinyin"]) for word in words)
+    if foreign > english:
+        return OTHER
+    if pinyin > 0.8 * len(words) and pinyin > english:
+        return Language.ZH_HANS
+    if english >= max(1, 0.2 * len(words)):
+        return Language.EN
+    if len(words) <= 6 and text.isascii():
+        return Language.EN
+    return Language.ZH_HANS if han else OTHER
+
+
+def _is_pinyin(word: str, syllables: frozenset[str]) -> bool:
+    """Whether a word can be cut into pinyin syllables."""
+    reach = {0}
+    for end in range(1, len(word) + 1):
+        if any(start in reach and word[start:end] in syllables for start in range(max(0, end - 6), end)):
+            reach.add(end)
+    return len(word) in reach
+
+
+def normalise_language(text: str) -> Language:
+    """Return the language a caller asked for: ``zh``, ``zh-CN``, ``zh-TW``, ``en-GB``... case does not matter.
+
+    Raises:
+        InputError: ``input.language_unknown``.
+    """
+    tag = text.strip().replace("_", "-").lower()
+    if tag in {"zh-hant", "zh-tw", "zh-hk", "zh-mo"} or tag.startswith("zh-hant-"):
+        return Language.ZH_HANT
+    if tag == "zh" or tag.startswith("zh-"):
+        return Language.ZH_HANS
+    if tag == "en" or tag.startswith("en-"):
+        return Language.EN
+    raise InputError(
+        "input.language_unknown",
+        "The language asked for is not one the guards know.",
+        hint="Use zh-Hans, zh-Hant, en, or auto.",
+    )
+
+
+def to_simplified(text: str) -> str:
+    """Return Chinese text in Simplified script, character by character: the length never changes."""
+    if not any(char in _data()["traditional"] for char in text):
+        return text
+    return "".join(_simplified(char) for char in text)
+
+
+def to_traditional(text: str, *, region: str = "") -> str:
+    """Return Simplified text in Traditional script, phrase by phrase; Taiwan's wording unless region is HK."""
+    return str(_converter("s2hk" if region == "HK" else "s2twp").convert(text))
+
+
+@lru_cache(maxsize=8192)
+def _simplified(char: str) -> str:
+    plain = str(_converter("t2s").convert(char)) if char > "\u2e80" else char
+    return plain if len(plain) == 1 else char
+
+
+@cache
+def _converter(config: str) -> Any:
+    from opencc import OpenCC  # noqa: PLC0415 - loads its tables from disk
+
+    return OpenCC(config)
