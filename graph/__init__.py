@@ -1,0 +1,48 @@
+"""The route: state, wiring, façade, and the proof of the safety contract.
+
+    from cbtguard.graph import Guard
+
+    with Guard() as guard:
+        answer = guard.ask("最近总睡不着，一躺下就想工作的事")
+        print(answer.reply)
+"""
+
+from cbtguard.graph.answer import Answer, Citation, Event, PartAnswer, ReferralInfo, Route
+from cbtguard.graph.build import compile_graph
+from cbtguard.graph.guard import Guard
+from cbtguard.graph.settings import Settings, load_settings
+from cbtguard.graph.threads import MemoryVaults, VaultStore
+from cbtguard.nodes.context import ReferralDesk, Services
+from cbtguard.nodes.limits import Limits
+from cbtguard.nodes.retrieval.encoder import Encoder
+from cbtguard.nodes.retrieval.hybrid import Hit, Retriever
+from cbtguard.nodes.retrieval.note import Note, NoteLibrary
+from cbtguard.nodes.writers import Composer, Draft, FakeWriter, Writer, WritingTask
+
+__all__ = [
+    "Answer",
+    "Citation",
+    "Composer",
+    "Draft",
+    "Encoder",
+    "Event",
+    "FakeWriter",
+    "Guard",
+    "Hit",
+    "Limits",
+    "MemoryVaults",
+    "Note",
+    "NoteLibrary",
+    "PartAnswer",
+    "ReferralDesk",
+    "ReferralInfo",
+    "Retriever",
+    "Route",
+    "Services",
+    "Settings",
+    "VaultStore",
+    "Writer",
+    "WritingTask",
+    "compile_graph",
+    "load_settings",
+]

@@ -1,1 +1,30 @@
-"""The stops of the flow: protect, screen, retrieve, generate, check, refer, record."""
+"""The stops of the flow, each a function of state: protect, screen, retrieve, generate, check, refer, record."""
+
+from cbtguard.nodes.check import check
+from cbtguard.nodes.context import Context, Desk, ReferralDesk, Services
+from cbtguard.nodes.generate import generate
+from cbtguard.nodes.limits import Limits
+from cbtguard.nodes.protect import protect
+from cbtguard.nodes.record import record
+from cbtguard.nodes.refer import refer
+from cbtguard.nodes.retrieve import retrieve
+from cbtguard.nodes.screen import screen
+from cbtguard.nodes.state import State, Turn, fresh_turn
+
+__all__ = [
+    "Context",
+    "Desk",
+    "Limits",
+    "ReferralDesk",
+    "Services",
+    "State",
+    "Turn",
+    "check",
+    "fresh_turn",
+    "generate",
+    "protect",
+    "record",
+    "refer",
+    "retrieve",
+    "screen",
+]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -13,6 +12,7 @@ from cbtguard.safety.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 # The C loader is ten times faster and reads the same YAML; libyaml is missing on a few platforms.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -42,8 +42,9 @@ def read_yaml(path: Path) -> Any:
     """
     text = read_text(path)
     try:
-        return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - the C twin of the safe loader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: a date that the calendar does not have.
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
         raise DataError(

@@ -28,6 +28,11 @@ UNDETERMINED = "und"
 
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0002ffff]")
 _WORD = re.compile(r"[a-z]+(?:['’][a-z]+)?")
+_MAINLAND = {"著": "着", "甚": "什", "妳": "你", "裏": "里", "徬": "彷", "瞭": "了", "牠": "它", "祂": "他"}
+# 著 stays in 著名, 显著, 名著 and their like; 甚 in 甚至.
+_REGIONAL = re.compile(
+    r"著(?![名作称述录者书])(?<![显名原土编论巨卓昭专译遗所合]著)|甚(?=[么麼])|瞭(?=解)|[妳裏徬牠祂]"
+)
 _PLACEHOLDER = re.compile(r"<[^<>\s]{1,24}>")
 
 
@@ -72,7 +77,7 @@ def detect(text: str) -> str:
     # One Chinese character says about as much as three or four letters.
     if han and han * 4 >= latin:
         traditional = sum(char in data["traditional"] for char in text)
-        return Language.ZH_HANT if traditional >= max(1, 0.04 * han) else Language.ZH_HANS
+        return Language.ZH_HANT.value if traditional >= max(1, 0.04 * han) else Language.ZH_HANS.value
     if not latin:
         return UNDETERMINED
     words = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
@@ -81,15 +86,16 @@ def detect(text: str) -> str:
     english = sum(word in data["english"] for word in words)
     foreign = sum(word in data["foreign"] for word in words)
     pinyin = sum(_is_pinyin(word, data["pinyin"]) for word in words)
+    # Pinyin goes first: its syllables (si, le, la) are words elsewhere.
+    if pinyin > 0.8 * len(words) and pinyin > max(english, foreign):
+        return Language.ZH_HANS.value
     if foreign > english:
         return OTHER
-    if pinyin > 0.8 * len(words) and pinyin > english:
-        return Language.ZH_HANS
     if english >= max(1, 0.2 * len(words)):
-        return Language.EN
+        return Language.EN.value
     if len(words) <= 6 and text.isascii():
-        return Language.EN
-    return Language.ZH_HANS if han else OTHER
+        return Language.EN.value
+    return Language.ZH_HANS.value if han else OTHER
 
 
 def _is_pinyin(word: str, syllables: frozenset[str]) -> bool:
@@ -102,7 +108,7 @@ def _is_pinyin(word: str, syllables: frozenset[str]) -> bool:
 
 
 def normalise_language(text: str) -> Language:
-    """Return the language a caller asked for: ``zh``, ``zh-CN``, ``zh-TW``, ``en-GB``... case does not matter.
+    """Return the language a caller asked for: ``zh``, ``zh-CN``, ``zh-TW``, ``en-GB``...; case is ignored.
 
     Raises:
         InputError: ``input.language_unknown``.
@@ -123,13 +129,20 @@ def normalise_language(text: str) -> Language:
 
 def to_simplified(text: str) -> str:
     """Return Chinese text in Simplified script, character by character: the length never changes."""
-    if not any(char in _data()["traditional"] for char in text):
-        return text
-    return "".join(_simplified(char) for char in text)
+    return mainland_spelling("".join(map(_simplified, text)))
+
+
+def mainland_spelling(text: str) -> str:
+    """Return Simplified text with the characters that only Taiwan and Hong Kong use so: 活著, 甚麼, 妳.
+
+    Conversion by characters leaves them, for 著 and 甚 are Simplified as well, in other words. The length
+    never changes.
+    """
+    return _REGIONAL.sub(lambda match: _MAINLAND[match.group()], text)
 
 
 def to_traditional(text: str, *, region: str = "") -> str:
-    """Return Simplified text in Traditional script, phrase by phrase; Taiwan's wording unless region is HK."""
+    """Return Simplified text in Traditional script, by phrases; Taiwan's wording unless region is HK."""
     return str(_converter("s2hk" if region == "HK" else "s2twp").convert(text))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cbtguard.safety.errors import InputError
 
@@ -13,6 +14,7 @@ MAX_CHARACTERS = 20_000
 # C0/C1 controls except tab, newline and carriage return; lone surrogates; non-characters.
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _ENGLISH_STOP = re.compile(r"(?<=[a-z\"')])[.](?=\s)")
+_WORTH = re.compile("[^\\s\ufffd\u200b-\u200f\u2060\ufeff]")
 _CLAUSE_MARK = re.compile(r"[，,、：:。！？!?；;…\n]")
 
 
@@ -45,7 +47,7 @@ def clean(text: object, *, limit: int = MAX_CHARACTERS) -> str:
             hint="Send it in parts, or raise the setting max_characters.",
         )
     cleaned = _UNSAFE.sub(_safe, text)
-    if not cleaned.strip("\ufffd \t\r\n\u3000\u200b\ufeff"):
+    if not _WORTH.search(cleaned):
         raise InputError("input.empty", "There is no text to answer.", hint="Send at least one word.")
     return cleaned
 
@@ -60,9 +62,15 @@ def sentences(text: str) -> tuple[Span, ...]:
     cuts += [m.end() for m in re.finditer(r"[。！？!?；;…\n]+[”’」』\"')）]*", text)]
     cuts += [m.end() for m in _ENGLISH_STOP.finditer(text)]
     cuts = sorted({*cuts, len(text)})
-    return tuple(
-        Span(start=a, end=b) for a, b in zip(cuts, cuts[1:], strict=False) if text[a:b].strip()
-    )
+    return tuple(Span(start=a, end=b) for a, b in pairwise(cuts) if text[a:b].strip())
+
+
+def lowered(text: str) -> str:
+    """Return ``text`` in lower case at the same length, so that offsets stay good (İ has a longer one)."""
+    plain = text.lower()
+    if len(plain) == len(text):
+        return plain
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
 
 
 def clause_start(text: str, position: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from cbtguard.safety.errors import DataError
 from cbtguard.safety.files import read_yaml
 from cbtguard.safety.language import to_simplified
-from cbtguard.safety.text import sentences
+from cbtguard.safety.text import lowered, sentences
 
 _DATA = Path(__file__).parent / "data"
 
@@ -39,7 +39,7 @@ class Reading:
 
 def read(text: str) -> Reading:
     """Return the problems, feelings and distortions that a text shows; any of them may be empty."""
-    plain = to_simplified(text).lower()
+    plain = lowered(to_simplified(text))
     return Reading(
         problems=_find(plain, text, "problems"),
         emotions=_find(plain, text, "emotions"),

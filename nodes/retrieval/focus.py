@@ -1,11 +1,13 @@
-"""The part of a question that is worth encoding: greetings and self-introductions say nothing of the trouble."""
+"""The part of a question worth encoding: greetings and self-introductions say nothing of the trouble."""
 
 from __future__ import annotations
 
 import re
 
 _GREETING = re.compile(
-    r"^(?:\s*(?:你好|您好|嗨|哈喽|医生|老师|咨询师|请问|大家好|hi|hello|hey|dear \w+|good (?:morning|evening))[,，。!！ ]*)+"
+    # 老师总是骂我 and "history" greet nobody.
+    r"^(?:\s*(?:你好|您好|嗨|哈喽|(?:医生|老师|咨询师)(?=[,，。!！:： 你您我]|$)|请问|大家好"
+    r"|(?:hi|hello|hey|dear \w+|good (?:morning|evening))(?![a-z'’]))[,，。!！:： ]*)+"
     r"(?:我是一?[名个位][^，。]{1,12}[，。])?",
     re.IGNORECASE,
 )
@@ -13,7 +15,7 @@ _CLAUSE_END = re.compile(r"[，,。！？!?；;\n]")
 
 
 def focus(text: str, limit: int = 24) -> str:
-    """Return the question without its greeting, cut at the end of the clause that passes ``limit`` characters.
+    """Return the question without its greeting, cut after the clause that passes ``limit`` characters.
 
     The first clauses of a question name the trouble; encoding time grows with every token.
 

@@ -30,12 +30,13 @@ class HubEncoder:
 
     def __init__(self, model: str | SentenceTransformer, *, download: bool = False) -> None:
         if isinstance(model, str):
+            name = model
             try:
-                model, name = SentenceTransformer(model, local_files_only=not download, device="cpu"), model
+                model = SentenceTransformer(name, local_files_only=not download, device="cpu")
             except (OSError, ValueError, RuntimeError, ImportError) as error:
                 raise DependencyError(
                     "dependency.encoder",
-                    f"The encoder {model!r} cannot be loaded ({type(error).__name__}).",
+                    f"The encoder {name!r} cannot be loaded ({type(error).__name__}).",
                     hint=f"Use {EMBEDDED!r}, a folder with a sentence-transformers model, or a hub model "
                     "that is in the local cache.",
                 ) from error
@@ -60,23 +61,25 @@ class HubEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
 
-class EmbeddedModule(InputModule):  # type: ignore[misc]
+class EmbeddedModule(InputModule):
     """The embedded engine as a sentence-transformers module."""
 
     config_keys: list[str] = []  # noqa: RUF012 - as the base class declares it
     save_in_root = True
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._engine = EmbeddedEncoder()
 
-    def preprocess(self, inputs: Sequence[str], prompt: str | None = None, **_: Any) -> dict[str, Any]:
+    def preprocess(  # type: ignore[override] # texts only: there is nothing else it could encode
+        self, inputs: Sequence[str], prompt: str | None = None, **_: Any
+    ) -> dict[str, Any]:
         """Encode texts; the prompt says whether they are questions."""
         texts = [text.removeprefix(prompt or "") for text in inputs]
         encode = self._engine.queries if prompt == "query: " else self._engine.passages
         return {"sentence_embedding": torch.from_numpy(np.array(encode(texts)))}
 
-    tokenize = preprocess
+    tokenize = preprocess  # type: ignore[assignment]
 
     def forward(self, features: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Hand on what :meth:`preprocess` encoded."""

@@ -59,7 +59,7 @@ class Retriever(Protocol):
 _VECTOR, _LEXICAL, _PROBLEM, _DISTORTION = 0.40, 0.16, 0.30, 0.14
 _COSINE_FLOOR, _COSINE_SPAN = 0.12, 0.45
 _BM25_FULL = 12.0
-_LENIENT = 0.5
+_LENIENT, _STRICT = 0.5, 1.3
 FITS = 0.25
 """Lowest score at which a note is said to fit."""
 
@@ -100,7 +100,9 @@ class HybridRetriever:
         semantic = np.clip((best - _COSINE_FLOOR) / _COSINE_SPAN, 0, 1)
         tokens = words(text)
         lexical = (
-            np.clip(index.lexical.get_scores(tokens) / _BM25_FULL, 0, 1) if tokens else np.zeros(len(index.ids))
+            np.clip(index.lexical.get_scores(tokens) / _BM25_FULL, 0, 1)
+            if tokens
+            else np.zeros(len(index.ids))
         )
         scores = (
             _VECTOR * semantic
@@ -110,7 +112,8 @@ class HybridRetriever:
         )
         scores *= self._fitting_situation(reading.problems)
         # Somebody who names a feeling or a problem gets the nearest note, even if none is very near.
-        lowest = self._fits if not (reading.emotions or reading.problems) else self._fits * _LENIENT
+        named = bool(reading.emotions or reading.problems)
+        lowest = self._fits * (_LENIENT if named else _STRICT)
         order = np.argsort(-scores, kind="stable")[:k]
         return tuple(
             Hit(note_id=index.ids[i], score=round(float(min(scores[i], 1.0)), 4))
@@ -124,7 +127,9 @@ class HybridRetriever:
         return np.asarray([0.5 if own is not None and own not in found else 1.0 for own in self._situation])
 
 
-def _match(tags: Sequence[dict[str, float]], findings: Sequence[Finding]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _match(
+    tags: Sequence[dict[str, float]], findings: Sequence[Finding]
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """How much of what was found each note serves, 0 to 1."""
     top = findings[:5]
     total = sum(f.weight for f in top)

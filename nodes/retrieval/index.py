@@ -95,7 +95,7 @@ def _cues(notes: Sequence[Note]) -> tuple[list[int], list[str]]:
 
 
 def _lexical(notes: Sequence[Note]) -> Any:
-    import bm25s  # noqa: PLC0415 - a quarter of a second
+    import bm25s  # type: ignore[import-untyped] # noqa: PLC0415 - a quarter of a second
 
     texts = [
         " ".join(
@@ -129,9 +129,14 @@ def _stored(library: NoteLibrary, encoder: Encoder, cache: Path | None) -> Vecto
         if path is not None and path.is_file():
             try:
                 # No pickle: a stored index must not be able to run code.
-                return np.load(path, allow_pickle=False).astype(np.float32)
-            except (OSError, ValueError) as error:
-                _log.warning("stored index %s is damaged (%s) and is built anew", path.name, type(error).__name__)
+                stored: Vectors = np.load(path, allow_pickle=False).astype(np.float32)
+            except (OSError, ValueError, EOFError) as error:
+                fault = type(error).__name__
+            else:
+                if stored.ndim == 2 and np.isfinite(stored).all():
+                    return stored
+                fault = "not a table of finite numbers"
+            _log.warning("stored index %s is damaged (%s) and is built anew", path.name, fault)
     return None
 
 

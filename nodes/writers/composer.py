@@ -12,10 +12,10 @@ from cbtguard.nodes.reading import Reading, read
 from cbtguard.nodes.reading.reader import emotion_name
 from cbtguard.nodes.retrieval.note import vocabulary
 from cbtguard.nodes.writers.phrases import Phrases, phrases
-from cbtguard.nodes.writers.quote import quote
+from cbtguard.nodes.writers.quote import quote, repeatable
 from cbtguard.nodes.writers.task import Draft
 from cbtguard.safety.errors import WriterError
-from cbtguard.safety.language import to_traditional
+from cbtguard.safety.language import Language, detect, to_traditional
 
 if TYPE_CHECKING:
     from cbtguard.nodes.reading import Finding
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _CLEAR_HABIT = 0.75
 """Weight from which a thinking habit is named; below it the thought is offered as a guess."""
 _CLAUSE_MARK = re.compile(r"[，,。.！!？?；;：:\n]")
-_MARKS = "“”\"「」『』"
+_OWN = re.compile("[\ue000-\ue0ff]")
+"""Stands for words of the person until the rest is turned into Traditional script."""
 
 
 class Composer:
@@ -51,10 +52,17 @@ class Composer:
             )
         language = "en" if task.language == "en" else "zh"
         made = _Composition(task, language)
-        paragraphs = (made.validation(), made.key_thought(), made.challenge(), made.strategy(), made.encouragement())
+        paragraphs = (
+            made.validation(),
+            made.key_thought(),
+            made.challenge(),
+            made.strategy(),
+            made.encouragement(),
+        )
         text = "\n\n".join(paragraphs)
         if task.language == "zh-Hant":
             text = to_traditional(text)
+        text = _OWN.sub(lambda mark: made.own_words.get(mark.group(), mark.group()), text)
         return Draft(text=text, citations=tuple(note.id for note in made.cited))
 
 
@@ -81,13 +89,14 @@ class _Composition:
         self._main = task.notes[0]
         self._problem = _problem(self._reading, self._main, self._own)
         self.cited: list[Note] = [self._main]
+        self.own_words: dict[str, str] = {}
 
     def validation(self) -> str:
         """Their own words, the feeling in them, and that it is understandable."""
         words = quote(self._task.question, self._reading, self._language)
         feeling = self._reading.emotions[0].label if self._reading.emotions else None
         slots = {
-            "quote": words or "",
+            "quote": self._said(words) if words else "",
             "emotion": emotion_name(feeling, self._language) if feeling else "",
             "feeling": emotion_name(feeling, self._language, noun=True) if feeling else "",
             "empathy": self._pick.of(self._own.empathy[self._problem]),
@@ -105,12 +114,17 @@ class _Composition:
         thought = self._pick.of(self._own.thoughts[self._problem])
         for found in self._reading.distortions:
             words = _whole_clause(self._task.question, found, self._language)
-            if found.weight < _CLEAR_HABIT or any(mark in words for mark in _MARKS) or not 3 <= len(words) <= 70:
+            if found.weight < _CLEAR_HABIT or not repeatable(words) or not 3 <= len(words) <= 70:
                 continue
             habit = vocabulary().distortions[found.label].of(self._language)
             return self._fill(
                 "thought_found",
-                {"words": words, "habit": habit, "meaning": self._own.habits[found.label], "thought": thought},
+                {
+                    "words": self._said(words),
+                    "habit": habit,
+                    "meaning": self._own.habits[found.label],
+                    "thought": thought,
+                },
             )
         return self._fill("thought_guessed", {"thought": thought})
 
@@ -150,12 +164,21 @@ class _Composition:
         words = self._pick.of(self._main.encouragement.of(self._language))
         return self._fill("encouragement", {"encouragement": words})
 
+    def _said(self, words: str) -> str:
+        """A mark that stands for the person's words: script conversion must not touch Traditional ones."""
+        if self._task.language == "zh-Hant" and detect(self._task.question) != Language.ZH_HANT:
+            words = to_traditional(words)
+        mark = chr(0xE000 + len(self.own_words))
+        self.own_words[mark] = words
+        return mark
+
     def _second(self) -> Note | None:
         """Another note that serves the same problem, if it needs no caution."""
         others = [
             note
             for note in self._task.notes[1:]
-            if not note.cautious and (self._problem in note.problems or set(note.problems) & set(self._main.problems))
+            if not note.cautious
+            and (self._problem in note.problems or set(note.problems) & set(self._main.problems))
         ]
         return self._pick.random.choice(others) if others and self._pick.random.random() < 0.7 else None
 
@@ -190,7 +213,7 @@ def _whole_clause(text: str, found: Finding, language: str) -> str:
 
 
 def _problem(reading: Reading, note: Note, own: Phrases) -> str:
-    """The problem to speak to: the strongest that the note serves, else the strongest, else the note's own."""
+    """The problem to speak to: the strongest the note serves, else the strongest, else the note's own."""
     found = [f.label for f in reading.problems if f.label in own.empathy]
     for label in found[:4]:
         if label in note.problems:

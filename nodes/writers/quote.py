@@ -17,9 +17,29 @@ _LEADING = re.compile(
     r"|^(?:but|and|so|because|also|then|although|though|even|that|which|or)\s+",
     re.IGNORECASE,
 )
-_POINTING = re.compile(r"(?:这|那|它)(?!个|位|次|份|种|段|件)|我(?:真的|最近|一直|总是|总|感到|感觉|觉得|很|非常|特别|十分|有点)+.{0,6}$|(?:this|that|it) ", re.IGNORECASE)
-_ASKING = re.compile(r"怎么办|怎么做|该怎么|请问|想(?:问|咨询|请教|听听)|求助|帮帮我|吗$|呢$|what should i|how (?:do|can|should) i|please help|any advice")
-_UNSAFE = re.compile(r"[“”\"「」『』<>{}\[\]]|https?:|www\.|(?<![a-z])(?:system|assistant|human|ignore|instruction)(?![a-z])|提示词|指令|忽略", re.IGNORECASE)
+_POINTING = re.compile(
+    r"(?:这|那|它)(?!个|位|次|份|种|段|件)|我(?:真的|最近|一直|总是|总|感到|感觉|觉得|很|非常|特别|十分|有点)+.{0,6}$"
+    r"|(?:this|that|it) ",
+    re.IGNORECASE,
+)
+_ASKING = re.compile(
+    r"怎么办|怎么做|该怎么|请问|想(?:问|咨询|请教|听听)|求助|帮帮我|吗$|呢$"
+    r"|what should i|how (?:do|can|should) i|please help|any advice"
+)
+_FIRST_PERSON = re.compile(r"我|自己|(?<![a-z])(?:i|i'm|my|me)(?![a-z])", re.IGNORECASE)
+# Marks and words of prompts, and characters that hide or turn round the text behind them.
+_UNSAFE = re.compile(
+    r"[“”\"「」『』<>{}\[\]|]|https?:|www\.|(?<![a-z])(?:system|assistant|human|ignore|instructions?)(?![a-z])"
+    r"|提示词|指令|忽略"
+    "|[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ue000-\uf8ff\ufeff\ufff9-\uffff]"
+    "|[\ud800-\udfff\U000e0000-\U000effff]",
+    re.IGNORECASE,
+)
+
+
+def repeatable(words: str) -> bool:
+    """Whether a person's words may stand in an answer: nothing in them passes for an instruction or hides."""
+    return _UNSAFE.search(words) is None
 
 
 def quote(text: str, reading: Reading, language: str) -> str | None:
@@ -40,11 +60,11 @@ def quote(text: str, reading: Reading, language: str) -> str | None:
         size = len(clause.split()) if english else len(clause)
         if not (4 <= size <= 22 if english else 6 <= size <= 30):
             continue
-        if _ASKING.search(clause.lower()) or _UNSAFE.search(clause):
+        if _ASKING.search(clause.lower()) or not repeatable(clause):
             continue
         start, end = offset + match.start(), offset + match.end()
         telling = sum(weight for a, b, weight in places if start <= a and b <= end)
-        first_person = 0.4 if re.search(r"我|自己|(?<![a-z])(?:i|i'm|my|me)(?![a-z])", clause.lower()) else 0.0
+        first_person = 0.4 if _FIRST_PERSON.search(clause) else 0.0
         # 这让我很痛苦 says how much it hurts, not what.
         empty = 0.8 if _POINTING.match(clause) else 0.0
         score = telling + first_person - empty - abs(size - (10 if english else 15)) * 0.02

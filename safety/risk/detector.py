@@ -68,9 +68,7 @@ class RuleDetector:
         signals: list[Signal] = []
         for number, span in enumerate(spans):
             sentence = plain.text[span.start : span.end]
-            near = plain.text[
-                spans[max(0, number - 1)].start : spans[min(len(spans) - 1, number + 1)].end
-            ]
+            near = plain.text[spans[max(0, number - 1)].start : spans[min(len(spans) - 1, number + 1)].end]
             for rule in book.rules:
                 for match in rule.pattern.finditer(sentence):
                     start, end = span.start + match.start(), span.start + match.end()
@@ -79,7 +77,7 @@ class RuleDetector:
                     level = self._scoped(rule, sentence, near, match.start(), match.end())
                     if level is Level.NONE:
                         continue
-                    subject = self._subject(sentence, match.start(), match.end())
+                    subject = self._subject(rule.kind, sentence, match.start(), match.end())
                     first, last = plain.original(start, end)
                     signals.append(
                         Signal(
@@ -114,12 +112,20 @@ class RuleDetector:
                     level = Level.WATCH
         return level
 
-    def _subject(self, sentence: str, start: int, end: int) -> Subject:
+    def _subject(self, kind: Kind, sentence: str, start: int, end: int) -> Subject:
         """The last person named before the hit is the one in danger; the writer when nobody is."""
+        # In 他打我 the one named first does the harm.
+        if kind is Kind.ABUSE and any(
+            match.start() < end for match in self._book.self_.finditer(sentence, start)
+        ):
+            return Subject.SELF
         clause = _clause_start(sentence, start)
         for left in (clause, 0):
-            others = [m.end() for m in self._book.other.finditer(sentence, left, min(len(sentence), end))
-                      if m.start() <= start]
+            others = [
+                m.end()
+                for m in self._book.other.finditer(sentence, left, min(len(sentence), end))
+                if m.start() <= start
+            ]
             selves = [m.end() for m in self._book.self_.finditer(sentence, left, start)]
             if others or selves:
                 return Subject.OTHER if max(others, default=-1) > max(selves, default=-1) else Subject.SELF

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtguard.safety.errors import DataError
 from cbtguard.safety.files import read_yaml
+from cbtguard.safety.language import mainland_spelling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +26,9 @@ _INVISIBLE = frozenset(
     "\u202e\u2060\u2061\u2062\u2063\u2064\u206a\u206b\u206c\u206d\u206e\u206f\ufeff\ufe0e\ufe0f\ufffd"
 )
 # Signs that people put between characters to get past a word list; sentence punctuation is not among them.
-_SIGNS = re.compile(r"(?<=[\u3400-\u9fff])[ \t]?[*.·•・_\-~^+|/\\#&=`'\"@$%°][*.·•・_\-~^+|/\\#&=`'\"@$%° ]{0,3}(?=[\u3400-\u9fff])")
+_SIGNS = re.compile(
+    r"(?<=[\u3400-\u9fff])[ \t]?[*.·•・_\-~^+|/\\#&=`'\"@$%°][*.·•・_\-~^+|/\\#&=`'\"@$%° ]{0,3}(?=[\u3400-\u9fff])"
+)
 # A space often stands for a comma (很烦 不想 死了算了), so it goes only inside these words or between
 # characters that all stand alone.
 _SPACED_WORD = re.compile(
@@ -35,7 +38,9 @@ _SPACED_WORD = re.compile(
 _ALONE = re.compile(r"(?<![\u3400-\u9fff])[\u3400-\u9fff](?: [\u3400-\u9fff]){2,}(?![\u3400-\u9fff])")
 _SPELLED = re.compile(r"(?<![a-z0-9])[a-z0-9@$!](?:([ .\-_*·/|+~,])(?:\1)?[a-z0-9@$!](?![a-z0-9])){3,}")
 _TOKEN = re.compile(r"[a-z0-9@$!|]+")
-_LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i", "|": "l"})
+_LEET = str.maketrans(
+    {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i", "|": "l"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ def normalise(text: str) -> Normalised:
             chars.append(plain)
             starts.append(index)
             ends.append(index + 1)
-    current = Normalised("".join(chars), tuple(starts), tuple(ends))
+    current = Normalised(mainland_spelling("".join(chars)), tuple(starts), tuple(ends))
     current = _replace(current, ((m.start(), m.end(), "") for m in _SIGNS.finditer(current.text)))
     current = _replace(
         current, ((m.start(), m.end(), m.group().replace(" ", "")) for m in _ALONE.finditer(current.text))

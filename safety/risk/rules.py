@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cbtguard.safety.errors import DataError
 from cbtguard.safety.files import read_yaml, version_of
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).parent / "data"
 LANGUAGES = ("zh", "en")
+_EFFECTS = frozenset({"cancel", "watch"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Scope:
 
     id: str
     effect: str
-    """``cancel`` the hit, lower it to ``watch``, or make its subject ``other``."""
+    """``cancel`` the hit, or lower it to ``watch``."""
     before: re.Pattern[str] | None
     """Must match at the end of the words before the hit, in the same clause."""
     after: re.Pattern[str] | None
@@ -91,20 +92,25 @@ def load(folder: Path) -> RuleBook:
     innocent: list[str] = []
     other: list[str] = []
     self_: list[str] = []
+    ids: set[str] = set()
     paths: list[Path] = [folder / "codes.yaml"]
     for language in LANGUAGES:
         rule_file, scope_file = folder / f"rules.{language}.yaml", folder / f"scopes.{language}.yaml"
         paths += [rule_file, scope_file]
-        data = read_yaml(rule_file)
+        data = _document(rule_file, "rules")
         terms = _terms(data.get("terms", {}), rule_file)
-        rules += [_rule(entry, terms, rule_file) for entry in data["rules"]]
-        data = read_yaml(scope_file)
-        terms = _terms({**data.get("terms", {})}, scope_file)
+        found = [_rule(entry, terms, rule_file) for entry in data["rules"]]
+        _unique((rule.id for rule in found), ids, rule_file)
+        rules += found
+        data = _document(scope_file, "scopes", "innocent", "other", "self")
+        terms = _terms(data.get("terms", {}), scope_file)
         scopes += [_scope(entry, terms, scope_file) for entry in data["scopes"]]
-        innocent += [_fill(text, terms) for text in data["innocent"]]
-        other.append(_fill(data["other"], terms))
-        self_.append(_fill(data["self"], terms))
-    _unique((rule.id for rule in rules), folder)
+        for place, key, several in (
+            (innocent, "innocent", data["innocent"]),
+            (other, "other", [data["other"]]),
+            (self_, "self", [data["self"]]),
+        ):
+            place += [_checked(text, terms, scope_file, key) for text in several]
     return RuleBook(
         rules=tuple(rules),
         scopes=tuple(scopes),
@@ -115,6 +121,27 @@ def load(folder: Path) -> RuleBook:
     )
 
 
+def _document(path: Path, *keys: str) -> dict[str, Any]:
+    """A file's mapping, with the keys it must have."""
+    data = read_yaml(path)
+    for key in keys:
+        if not isinstance(data, dict) or not data.get(key):
+            raise _malformed(path, key, "the file lacks it")
+    return cast("dict[str, Any]", data)
+
+
+def _checked(pattern: str, terms: dict[str, str], path: Path, entry: str) -> str:
+    """A filled pattern that compiles and does not match nothing: that would match everywhere."""
+    try:
+        filled = _fill(pattern, terms)
+        empty = re.compile(filled).search("") is not None
+    except (KeyError, TypeError, re.error) as error:
+        raise _malformed(path, entry, f"{type(error).__name__}: {error}") from error
+    if empty:
+        raise _malformed(path, entry, "a pattern matches the empty text")
+    return filled
+
+
 def _terms(raw: dict[str, Any], path: Path) -> dict[str, str]:
     """Word groups that patterns name as ``{group}``; a group may use groups defined before it."""
     terms: dict[str, str] = {}
@@ -122,7 +149,10 @@ def _terms(raw: dict[str, Any], path: Path) -> dict[str, str]:
         if not isinstance(words, str | list):
             raise _malformed(path, name, "a word group is a pattern or a list of words")
         body = words if isinstance(words, str) else "|".join(str(word) for word in words)
-        terms[name] = f"(?:{_fill(body, terms)})"
+        try:
+            terms[name] = f"(?:{_fill(body, terms)})"
+        except KeyError as error:
+            raise _malformed(path, name, f"there is no word group {error} before it") from error
     return terms
 
 
@@ -137,19 +167,31 @@ def _rule(entry: Any, terms: dict[str, str], path: Path) -> Rule:
             id=entry["id"],
             kind=Kind(entry["kind"]),
             level=Level(entry["level"]),
-            pattern=re.compile("|".join(_fill(text, terms) for text in entry["patterns"])),
+            pattern=re.compile(
+                "|".join(_checked(text, terms, path, name) for text in _several(entry, "patterns"))
+            ),
             reason=entry["reason"]["en"],
             reason_zh=entry["reason"]["zh"],
             score=float(entry["score"]),
             resists=frozenset(entry.get("resists", ())),
-            positive=tuple(entry["positive"]),
-            negative=tuple(entry["negative"]),
+            positive=_several(entry, "positive"),
+            negative=_several(entry, "negative"),
         )
     except (KeyError, TypeError, ValueError, re.error) as error:
         raise _malformed(path, name, f"{type(error).__name__}: {error}") from error
     if not (rule.positive and rule.negative):
         raise _malformed(path, name, "a rule needs positive and negative examples")
+    if rule.level is Level.NONE or not 0 < rule.score <= 1:
+        raise _malformed(path, name, "a rule has a level above none and a score in (0, 1]")
     return rule
+
+
+def _several(entry: dict[str, Any], key: str) -> tuple[str, ...]:
+    """A list of texts; a lone text would be read letter by letter."""
+    value = entry[key]
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TypeError(f"{key} is a list of texts")
+    return tuple(value)
 
 
 def _scope(entry: Any, terms: dict[str, str], path: Path) -> Scope:
@@ -159,8 +201,8 @@ def _scope(entry: Any, terms: dict[str, str], path: Path) -> Scope:
         return re.compile(form % _fill(entry[key], terms)) if key in entry else None
 
     try:
-        if entry["effect"] not in {"cancel", "watch"}:
-            raise ValueError("effect is cancel or watch")
+        if entry["effect"] not in _EFFECTS:
+            raise _malformed(path, name, "effect is cancel or watch")
         return Scope(
             id=entry["id"],
             effect=entry["effect"],
@@ -175,11 +217,10 @@ def _scope(entry: Any, terms: dict[str, str], path: Path) -> Scope:
         raise _malformed(path, name, f"{type(error).__name__}: {error}") from error
 
 
-def _unique(ids: Iterable[str], folder: Path) -> None:
-    seen: set[str] = set()
+def _unique(ids: Iterable[str], seen: set[str], path: Path) -> None:
     for name in ids:
         if name in seen:
-            raise _malformed(folder, name, "the id is used twice")
+            raise _malformed(path, name, "the id is used twice")
         seen.add(name)
 
 

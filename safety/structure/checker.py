@@ -47,4 +47,4 @@ class StructureChecker:
 def _in_order(parts: dict[Part, PartFinding]) -> bool:
     """Empathy comes before advice, and the look ahead after the empathy."""
     start = {part: finding.start for part, finding in parts.items()}
-    return start[Part.VALIDATION] <= start[Part.STRATEGY] and start[Part.VALIDATION] <= start[Part.ENCOURAGEMENT]
+    return start[Part.VALIDATION] <= min(start[Part.STRATEGY], start[Part.ENCOURAGEMENT])

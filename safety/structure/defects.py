@@ -22,9 +22,18 @@ DATA = Path(__file__).parent / "data" / "defects.yaml"
 _FEWEST = {"zh": 80, "en": 240}
 """Shortest answer that can hold five parts, in characters."""
 _MOST = 4000
-_END = re.compile(r"[。！？!?.…~～][”’」』\"')）】*\s]*$")
-_CONTACT = re.compile(r"(?<![\d.])(?:\+?(?:\d[\- ]?){6,}\d|1[12]\d(?=电话|报警|急救)|https?://\S+|www\.\S+|[\w.]+@[\w.]+\.\w+)")
+_TOPIC_PAIRS, _TOPIC_WORDS = 20, 8
+"""Pairs of characters (zh) and words (en) a question must have before sharing none of them tells anything."""
+# A closing mark, then nothing but quotes, brackets, stars or emoji.
+_END = re.compile(r"[。！？!?.…~～][^\w，,、；;：:<>]*$")
+_CONTACT = re.compile(
+    r"(?<![\d.])(?:\+?(?:\d[\- ]?){6,}\d|1[12]\d(?=电话|报警|急救)|https?://\S+|www\.\S+"
+    r"|[\w.]{1,64}@[\w.]{1,64}\.\w+)"
+    r"|(?:拨打|拨|热线|号码|联系电话)[^\d\n。]{0,8}\d{4,}"
+    r"|(?i:(?:call|dial|text|hotline|helpline)(?: (?:at|is|on|to|the number))* (?!911|999|112)\d{3,})"
+)
 _PLACEHOLDER = re.compile(r"<[^<>\s|/]{1,24}\d{1,4}>")
+_QUOTE = re.compile("“[^“”\n]{1,80}”")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"[a-z]{4,}")
 
@@ -36,19 +45,21 @@ class _Rule:
     unless: re.Pattern[str] | None
     reason: str
     reason_zh: str
+    quotable: bool
+    """Whether the words are harmless when they are the person's own, repeated in quotation marks."""
 
 
 def find_defects(question: str, answer: str, language: str) -> Iterator[Defect]:
     """Yield every defect of an answer that can be seen without the notes."""
     plain = to_simplified(answer)
-    yield from _harmful(plain, answer)
+    yield from _harmful(plain, answer, to_simplified(question).lower())
     key = "en" if language.startswith("en") else "zh"
     body = answer.strip()
     if len(body) < _FEWEST[key]:
         yield _own("too_short", body[:40])
     if len(body) > _MOST:
         yield _own("too_long", "")
-    if body and not _END.search(body):
+    if body and not _END.search(body[-60:]):
         yield _own("cut", body[-30:])
     looped = _loop(plain)
     if looped:
@@ -79,17 +90,20 @@ def grounding_defects(notes: Collection[str] | None, citations: Collection[str])
         yield _own("ungrounded", "")
 
 
-def _harmful(plain: str, answer: str) -> Iterator[Defect]:
-    if len(plain) != len(answer):
-        plain = answer
+def _harmful(plain: str, answer: str, question: str) -> Iterator[Defect]:
     seen: set[str] = set()
     spans = sentences(plain)
+    quotes = [
+        match.span() for match in _QUOTE.finditer(plain) if match.group().strip("“”").lower() in question
+    ]
     for rule in _rules():
         for match in rule.pattern.finditer(plain):
             around = next(
                 (plain[s.start : s.end] for s in spans if s.start <= match.start() < s.end), match.group()
             )
             if rule.code in seen or (rule.unless and rule.unless.search(around)):
+                continue
+            if rule.quotable and any(a <= match.start() and match.end() <= b for a, b in quotes):
                 continue
             seen.add(rule.code)
             yield Defect(
@@ -120,9 +134,9 @@ def _off_topic(question: str, answer: str) -> bool:
         han = "".join(char if _HAN.match(char) else " " for char in question)
         pairs = {han[i : i + 2] for i in range(len(han) - 1) if " " not in han[i : i + 2]}
         pairs -= _common_pairs()
-        return len(pairs) >= 8 and not any(pair in answer for pair in pairs)
+        return len(pairs) >= _TOPIC_PAIRS and not any(pair in answer for pair in pairs)
     wanted = set(_WORD.findall(question)) - _common_words()
-    return len(wanted) >= 5 and not any(word[:5] in answer for word in wanted)
+    return len(wanted) >= _TOPIC_WORDS and not any(word[:5] in answer for word in wanted)
 
 
 @cache
@@ -148,6 +162,7 @@ def _rules() -> tuple[_Rule, ...]:
                     unless=re.compile(entry["unless"], re.IGNORECASE) if "unless" in entry else None,
                     reason=entry["reason"]["en"],
                     reason_zh=entry["reason"]["zh"],
+                    quotable=bool(entry.get("quotable", False)),
                 )
             )
         except (KeyError, TypeError, re.error) as error:

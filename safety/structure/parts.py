@@ -11,7 +11,7 @@ from cbtguard.safety.errors import DataError
 from cbtguard.safety.files import read_yaml
 from cbtguard.safety.language import to_simplified
 from cbtguard.safety.structure.model import Part, PartFinding
-from cbtguard.safety.text import sentences
+from cbtguard.safety.text import lowered, sentences
 
 _DATA = Path(__file__).parent / "data"
 _ENOUGH = 1.0
@@ -24,7 +24,12 @@ _PLACE = {
     Part.ENCOURAGEMENT: 1.0,
 }
 """Where in a sound answer each part lies, as a share of its length."""
-_HEADING = r"(?im)^[ \t]*(?:[#*>\-\s]|\*\*|【|\[|（|\(|第?[一二三四五\d]{1,2}[、.．)）:：步])*\s*(?:%s)[^\n。！？]{0,24}?\s*(?:\*\*|】|\])?\s*[:：]?\s*(?:\*\*)?[ \t]*(?:\n|$|(?<=[:：*】])\s*)"
+# Possessive and bounded: a model that loops on stars or spaces must not make the search explode.
+_HEADING = (
+    r"(?im)^(?:[#*>\- \t]|【|\[|（|\(|第?[一二三四五\d]{1,2}[、.．)）:：步])*+(?:%s)"
+    r"[^\n。！？]{0,24}?[ \t]{0,4}(?:\*\*|】|\])?[ \t]{0,4}[:：]?[ \t]{0,4}(?:\*\*)?[ \t]{0,4}"
+    r"(?:\n|$|(?<=[:：*】]))"
+)
 _BLANK = " "
 
 
@@ -41,7 +46,7 @@ def find_parts(answer: str, language: str) -> dict[Part, PartFinding]:
         answer: The text, with or without headings.
         language: ``en``, or anything else for Chinese.
     """
-    plain = to_simplified(answer).lower()
+    plain = lowered(to_simplified(answer))
     cues = _cues("en" if language.startswith("en") else "zh")
     headed, body = _without_headings(plain, cues)
     best: dict[Part, tuple[float, int, int]] = dict.fromkeys(Part, (0.0, 0, 0))

@@ -1,0 +1,283 @@
+"""The façade: one object that answers, in and out of an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Self
+
+from cbtguard.graph.answer import Answer, Event, answer_of, events_of
+from cbtguard.graph.assemble import assemble
+from cbtguard.graph.build import compile_graph
+from cbtguard.graph.loop import LoopThread
+from cbtguard.graph.settings import Settings, load_settings
+from cbtguard.graph.threads import MemoryVaults, ThreadLocks, ThreadNames, VaultStore, open_threads
+from cbtguard.graph.turn import run_turn
+from cbtguard.nodes import Context, Desk, Services, fresh_turn
+from cbtguard.safety.errors import CbtguardError, InputError
+from cbtguard.safety.language import normalise_language
+from cbtguard.safety.privacy.vault import Vault
+from cbtguard.safety.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+
+class Guard:
+    """Answers questions through the guarded flow.
+
+    Every part may be replaced: ``Guard(writer=MyWriter())``. Parts are made on first use; :meth:`warm`
+    makes them before.
+
+    Args:
+        settings: Settings, or the path of a TOML file; read from the environment when None.
+        checkpointer: Where talks are kept, in place of the setting ``threads``.
+        vaults: Where the personal data of talks is kept while they last.
+        parts: Services by name: redactor, detector, retriever, library, writer, checker, referrals,
+            record, clock.
+
+    Raises:
+        SettingsError: When the settings cannot be used. Errors of a part come at first use.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | str | None = None,
+        *,
+        checkpointer: BaseCheckpointSaver[Any] | None = None,
+        vaults: VaultStore | None = None,
+        **parts: Any,
+    ) -> None:
+        self.settings = settings if isinstance(settings, Settings) else load_settings(settings)
+        self._limits = self.settings.bounds()
+        self._parts = parts
+        self._checkpointer = checkpointer
+        self._vaults = vaults or MemoryVaults()
+        self._locks = ThreadLocks()
+        self._lock = threading.Lock()
+        self._services: Services | None = None
+        self._names: ThreadNames | None = None
+        self._graphs: dict[bool, Any] = {}
+        self._closing: Any = None
+        self._loop = LoopThread()
+        self._pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="cbtguard")
+
+    # --- the parts ---------------------------------------------------------------------------------------
+
+    @property
+    def services(self) -> Services:
+        """The parts in use, made on first use.
+
+        Raises:
+            CbtguardError: Of the part that cannot be made.
+        """
+        with self._lock:
+            if self._services is None:
+                self._services = assemble(self.settings, **self._parts)
+            return self._services
+
+    def warm(self) -> Self:
+        """Make every part now, so that the first question need not wait."""
+        _ = self.services
+        self._graph(threaded=False)
+        return self
+
+    def close(self) -> None:
+        """Let go of record, threads and workers. A closed guard answers no more."""
+        self._loop.run(self._aclose())
+        self._loop.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._services is not None:
+            self._services.record.close()
+
+    async def _aclose(self) -> None:
+        if self._closing is not None:
+            await self._closing.close()
+            self._closing = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- one question ------------------------------------------------------------------------------------
+
+    def ask(
+        self, text: str, *, thread: str | None = None, region: str | None = None, language: str | None = None
+    ) -> Answer:
+        """Return the answer to one message; works inside a running event loop too, and blocks it.
+
+        Args:
+            text: What the person wrote, at most ``max_characters``.
+            thread: Id of the talk, of the caller's choosing; None for a question that stands alone.
+            region: Region whose help lines to show; the setting when None.
+            language: Language of the reply; the setting when None.
+
+        Raises:
+            InputError: When text, region or language cannot be used. Whatever else goes wrong ends in an
+                answer whose route is ``referred``.
+        """
+        return self._loop.run(self._ask(text, thread, region, language, None))
+
+    async def aask(
+        self, text: str, *, thread: str | None = None, region: str | None = None, language: str | None = None
+    ) -> Answer:
+        """As :meth:`ask`, without blocking the caller's event loop."""
+        return await self._loop.wait(self._ask(text, thread, region, language, None))
+
+    # --- events ------------------------------------------------------------------------------------------
+
+    async def astream(
+        self, text: str, *, thread: str | None = None, region: str | None = None, language: str | None = None
+    ) -> AsyncIterator[Event]:
+        """Yield what happens: each stop as it ends, then the checked reply by paragraphs, then the answer."""
+        here = asyncio.get_running_loop()
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+
+        def tell(event: Event | None) -> None:
+            here.call_soon_threadsafe(queue.put_nowait, event)
+
+        def stopped(stop: str, ms: float) -> None:
+            tell(Event(kind="stop", stop=stop, ms=ms))
+
+        work = asyncio.ensure_future(self._loop.wait(self._ask(text, thread, region, language, stopped)))
+        work.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+            for event in events_of(await work):
+                yield event
+        finally:
+            work.cancel()
+
+    def stream(
+        self, text: str, *, thread: str | None = None, region: str | None = None, language: str | None = None
+    ) -> Iterator[Event]:
+        """As :meth:`astream`, for callers without an event loop."""
+        events = self.astream(text, thread=thread, region=region, language=language)
+        while (event := self._loop.run(_next(events))) is not None:
+            yield event
+
+    # --- many questions ----------------------------------------------------------------------------------
+
+    def batch(
+        self, texts: Iterable[str], *, region: str | None = None, language: str | None = None
+    ) -> Iterator[Answer | CbtguardError]:
+        """Yield one outcome a text, in order: the answer, or the typed error of a text that cannot be used.
+
+        Several turns are in work at once (setting ``concurrency``); texts are taken as they are needed.
+        """
+        window: list[Any] = []
+        for text in texts:
+            window.append(self._loop.submit(self._outcome(text, region, language)))
+            if len(window) >= self.settings.concurrency:
+                yield window.pop(0).result()
+        for future in window:
+            yield future.result()
+
+    async def abatch(
+        self, texts: Sequence[str], *, region: str | None = None, language: str | None = None
+    ) -> list[Answer | CbtguardError]:
+        """As :meth:`batch`, all at once and without blocking the caller's event loop."""
+        gate = asyncio.Semaphore(self.settings.concurrency)
+
+        async def one(text: str) -> Answer | CbtguardError:
+            async with gate:
+                return await self._loop.wait(self._outcome(text, region, language))
+
+        return list(await asyncio.gather(*(one(text) for text in texts)))
+
+    async def _outcome(self, text: str, region: str | None, language: str | None) -> Answer | CbtguardError:
+        try:
+            return await self._ask(text, None, region, language, None)
+        except CbtguardError as error:
+            return error
+
+    # --- inside ------------------------------------------------------------------------------------------
+
+    async def _ask(
+        self, text: str, thread: str | None, region: str | None, language: str | None, on_stop: Any
+    ) -> Answer:
+        cleaned = clean(text, limit=self.settings.max_characters)
+        asked = self._asked_language(language)
+        services = await asyncio.get_running_loop().run_in_executor(self._pool, lambda: self.services)
+        where = self.region(region)
+        name = self._thread_name(thread)
+        async with self._locks.hold(name):
+            graph = await self._threaded_graph() if name else self._graph(threaded=False)
+            vault = await self._vault(graph, name)
+            desk = Desk(text=cleaned, vault=vault, on_stop=on_stop)
+            turn = fresh_turn(turn_id=uuid.uuid4().hex, at=_stamp(services.clock()), asked_language=asked, region=where)
+            context = Context(services=services, desk=desk, limits=self._limits, pool=self._pool)
+            state = await run_turn(graph, turn, context, thread=name)
+            if name:
+                self._vaults.put(name, vault)
+        return answer_of(state, desk, services, thread=thread)
+
+    def region(self, region: str | None) -> str:
+        """Return the region code to use.
+
+        Raises:
+            InputError: ``input.region_unknown``.
+        """
+        wanted = region if region is not None else self.settings.region
+        normalise = getattr(self.services.referrals, "normalise_region", None)
+        if normalise is not None:
+            return str(normalise(wanted))
+        from cbtguard.safety.referral import FileDirectory  # noqa: PLC0415 - only without a directory of one's own
+
+        return FileDirectory(self.settings.directory_file, self.settings.extra_lines).normalise_region(wanted)
+
+    def _asked_language(self, language: str | None) -> str:
+        wanted = language if language is not None else self.settings.language
+        return "auto" if wanted.strip().lower() == "auto" else normalise_language(wanted).value
+
+    def _thread_name(self, thread: str | None) -> str | None:
+        if thread is None:
+            return None
+        if not thread.strip() or len(thread) > 512:
+            raise InputError(
+                "input.thread", "The thread id is empty or longer than 512 characters.", hint="Use a short id."
+            )
+        with self._lock:
+            if self._names is None:
+                kept = self.settings.threads != "memory" or self._checkpointer is not None
+                self._names = ThreadNames(self.settings.path("thread.key") if kept else None)
+            return self._names.of(thread)
+
+    async def _vault(self, graph: Any, name: str | None) -> Vault:
+        if name is None:
+            return Vault()
+        vault = self._vaults.get(name)
+        if vault is None:
+            state = (await graph.aget_state({"configurable": {"thread_id": name}})).values
+            vault = Vault(state.get("counters") or {})
+        return vault
+
+    def _graph(self, *, threaded: bool) -> Any:
+        with self._lock:
+            if threaded not in self._graphs:
+                self._graphs[threaded] = compile_graph(
+                    self._limits, checkpointer=self._checkpointer if threaded else None
+                )
+            return self._graphs[threaded]
+
+    async def _threaded_graph(self) -> Any:
+        if self._checkpointer is None:
+            self._checkpointer, self._closing = await open_threads(self.settings)
+        return self._graph(threaded=True)
+
+
+def _stamp(seconds: float) -> str:
+    moment = dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def _next(events: AsyncIterator[Event]) -> Event | None:
+    return await anext(events, None)

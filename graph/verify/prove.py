@@ -1,0 +1,227 @@
+"""The proof: drives the compiled graph itself through every combination of outcomes and faults."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from langgraph.checkpoint.memory import InMemorySaver
+
+from cbtguard.graph import build as wiring
+from cbtguard.graph.threads import serializer
+from cbtguard.graph.verify.clauses import CLAUSES, TALK_CLAUSE, TALK_TITLE, nobody_abandoned
+from cbtguard.graph.verify.clock import VirtualLoop
+from cbtguard.graph.verify.observe import MODES, Observation, observe
+from cbtguard.graph.verify.script import Script
+from cbtguard.graph.verify.services import Scripted
+from cbtguard.nodes import Limits
+from cbtguard.nodes.retrieval.note import NoteLibrary
+from cbtguard.safety.privacy import Vault
+from cbtguard.safety.referral import FileDirectory, Referrals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langgraph.graph.state import CompiledStateGraph
+
+    Compile = Callable[..., CompiledStateGraph[Any, Any, Any, Any]]
+
+LIMITS = Limits(generations=2, care_turns=2)
+"""Two drafts show every transition of the loop; the bound itself is proved for other numbers apart."""
+TALK_LENGTH = 4
+_TALK_LEVELS = ("none", "watch", "crisis", "fault")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """A clause that did not hold, with the path that shows it."""
+
+    clause: str
+    what: str
+    path: tuple[str, ...]
+    """Decisions as ``stop=outcome``."""
+    trace: tuple[str, ...]
+    """Calls in order."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the violation as JSON primitives."""
+        return {"clause": self.clause, "what": self.what, "path": list(self.path), "trace": list(self.trace)}
+
+
+@dataclass(slots=True, kw_only=True)
+class Proof:
+    """The outcome of a verification."""
+
+    paths: int = 0
+    """Single turns explored."""
+    talks: int = 0
+    """Talks of several turns explored."""
+    checks: dict[str, int] = field(default_factory=dict)
+    """Clause to how often it was checked."""
+    violations: list[Violation] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    """Clause to number of violations; only the first few of each are kept whole."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether no clause was violated."""
+        return not self.counts
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the proof as JSON primitives."""
+        titles = {clause.id: clause.title for clause in CLAUSES} | {TALK_CLAUSE: TALK_TITLE}
+        return {
+            "holds": self.holds,
+            "paths": self.paths,
+            "talks": self.talks,
+            "clauses": [
+                {"id": c, "title": titles[c], "checked": self.checks.get(c, 0), "violations": self.counts.get(c, 0)}
+                for c in titles
+            ],
+            "violations": [violation.as_dict() for violation in self.violations],
+        }
+
+    def add(self, clause: str, whats: list[str], choices: tuple[Any, ...], calls: list[tuple[int, str, str]]) -> None:
+        """Count a check and keep what it found."""
+        self.checks[clause] = self.checks.get(clause, 0) + 1
+        for what in dict.fromkeys(whats):
+            known = self.counts.get(clause, 0)
+            self.counts[clause] = known + 1
+            if known < _KEPT:
+                self.violations.append(
+                    Violation(
+                        clause=clause,
+                        what=what,
+                        path=tuple(str(choice) for choice in choices),
+                        trace=tuple(name for _, name, _ in calls),
+                    )
+                )
+
+
+_KEPT = 3
+
+
+def prove(
+    compile_graph: Compile = wiring.compile_graph,
+    *,
+    stop_at_first: bool = False,
+    progress: Callable[[Proof], None] | None = None,
+) -> Proof:
+    """Drive the compiled graph through all its paths and check S1 to S8 on each.
+
+    The stops and their wiring are the real ones; the services behind them are scripted to take each
+    abstract outcome and each fault in turn. Time is virtual, so a timeout costs nothing.
+
+    Args:
+        compile_graph: Makes the graph to prove; a team with a changed flow passes its own.
+        stop_at_first: End at the first violation.
+        progress: Told of the proof so far every few hundred paths.
+    """
+    proof = Proof()
+    referrals = Referrals(FileDirectory())
+    library = NoteLibrary()
+    for part in (_single_turns, _bounds, _talks):
+        part(compile_graph, proof, referrals, library, stop_at_first, progress)
+        if stop_at_first and not proof.holds:
+            break
+    return proof
+
+
+def _single_turns(
+    compile_graph: Compile, proof: Proof, referrals: Referrals, library: NoteLibrary, first: bool, progress: Any
+) -> None:
+    graph = compile_graph(LIMITS)
+    loop = VirtualLoop()
+    prefix: tuple[int, ...] | None = ()
+    try:
+        while prefix is not None:
+            script = Script(prefix)
+            seen = loop.run(observe(graph, Scripted(script, referrals, library), LIMITS, now=loop.time))
+            _check(proof, seen, referrals)
+            proof.paths += 1
+            if progress is not None and proof.paths % 200 == 0:
+                progress(proof)
+            if first and not proof.holds:
+                return
+            prefix = script.next_prefix()
+    finally:
+        loop.close()
+
+
+def _bounds(
+    compile_graph: Compile, proof: Proof, referrals: Referrals, library: NoteLibrary, first: bool, progress: Any
+) -> None:
+    """The bound on drafts, for other numbers: every draft fails, or the last one passes, or every stop is slow."""
+    del first, progress
+    loop = VirtualLoop()
+    try:
+        for generations in (1, 3, 5):
+            limits = Limits(generations=generations, care_turns=2)
+            graph = compile_graph(limits)
+            for passes in (False, True):
+                run = Scripted(_Fixed(check=["fail"] * (generations - 1) + ["pass" if passes else "fail"]), referrals, library)
+                _check(proof, loop.run(observe(graph, run, limits, now=loop.time)), referrals)
+                proof.paths += 1
+    finally:
+        loop.close()
+
+
+def _talks(
+    compile_graph: Compile, proof: Proof, referrals: Referrals, library: NoteLibrary, first: bool, progress: Any
+) -> None:
+    loop = VirtualLoop()
+    try:
+        graph = compile_graph(LIMITS, checkpointer=InMemorySaver(serde=serializer()))
+        for number, levels in enumerate(itertools.product(_TALK_LEVELS, repeat=TALK_LENGTH)):
+            if not any(level == "crisis" for level in levels[:-1]) and any(level == "crisis" for level in levels):
+                continue
+            turns = loop.run(_talk(graph, levels, f"talk-{number}", referrals, library, loop))
+            for seen in turns:
+                _check(proof, seen, referrals)
+            choices = tuple(itertools.chain.from_iterable(seen.choices for seen in turns))
+            calls = list(itertools.chain.from_iterable(seen.calls for seen in turns))
+            proof.add(TALK_CLAUSE, list(nobody_abandoned(turns, referrals)), choices, calls)
+            proof.talks += 1
+            if progress is not None and proof.talks % 50 == 0:
+                progress(proof)
+            if first and not proof.holds:
+                return
+    finally:
+        loop.close()
+
+
+async def _talk(
+    graph: Any, levels: tuple[str, ...], thread: str, referrals: Referrals, library: NoteLibrary, loop: VirtualLoop
+) -> tuple[Observation, ...]:
+    vault = Vault()
+    turns = []
+    for level in levels:
+        run = Scripted(_Fixed(screen=["raise" if level == "fault" else level]), referrals, library)
+        turns.append(
+            await observe(graph, run, LIMITS, thread=thread, vault=vault, modes=("values", "updates"), now=loop.time)
+        )
+    await graph.checkpointer.adelete_thread(thread)
+    return tuple(turns)
+
+
+class _Fixed(Script):
+    """Takes given outcomes of given stops, and the first alternative elsewhere."""
+
+    def __init__(self, **outcomes: list[str]) -> None:
+        super().__init__()
+        self._outcomes = {stop: list(wanted) for stop, wanted in outcomes.items()}
+
+    def pick(self, stop: str, alternatives: tuple[str, ...]) -> str:
+        wanted = self._outcomes.get(stop)
+        outcome = wanted.pop(0) if wanted else alternatives[0]
+        self._prefix = (*(i for i, _ in self.taken), alternatives.index(outcome))
+        return super().pick(stop, alternatives)
+
+
+def _check(proof: Proof, seen: Observation, referrals: Referrals) -> None:
+    for clause in CLAUSES:
+        proof.add(clause.id, list(clause.check(seen, referrals)), seen.choices, seen.calls)
+
+
+__all__ = ["LIMITS", "MODES", "Proof", "Violation", "prove"]

@@ -1,0 +1,259 @@
+"""Scripted services: every call is logged and ends as the script decides."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cbtguard.graph.verify.script import FAULTS, Script
+from cbtguard.nodes import Services
+from cbtguard.nodes.retrieval.hybrid import Hit
+from cbtguard.nodes.writers.task import Draft, WritingTask
+from cbtguard.safety.privacy import Entity, EntityType, Redaction, Vault
+from cbtguard.safety.record import MemoryRecord, StoredEntry, TurnEntry
+from cbtguard.safety.risk import Kind, Level, Risk, Signal, Subject
+from cbtguard.safety.structure import Defect, Part, PartFinding, Review
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cbtguard.nodes.retrieval.note import NoteLibrary
+    from cbtguard.safety.referral import Referral, Referrals
+
+NAME = "欧阳明镜"
+PHONE = "13912345678"
+SECRETS = (NAME, PHONE)
+"""Identifiers of the invented person; none may be seen outside the vault."""
+QUESTION = f"我叫{NAME}，电话{PHONE}，最近总是睡不着。"
+FOREIGN = "Je ne dors plus et je suis très fatigué, {name} {phone} le sait."
+DRAFT = "草稿标记{number}"
+"""Marks each draft, so that it can be traced wherever it goes."""
+
+PROTECT = ("identified", "foreign", "leaky")
+SCREEN = ("none", "watch", "crisis", "crisis_other", "emergency")
+RETRIEVE = ("fits", "nothing", "unknown_note")
+GENERATE = ("sound", "echo")
+CHECK = ("pass", "fail")
+REFER = ("ok", "no_line")
+RECORD = ("ok",)
+
+_LEVELS = {
+    "none": (Level.NONE, (), Subject.SELF),
+    "watch": (Level.WATCH, (Kind.SUICIDE,), Subject.SELF),
+    "crisis": (Level.CRISIS, (Kind.SUICIDE,), Subject.SELF),
+    "crisis_other": (Level.CRISIS, (Kind.ABUSE,), Subject.OTHER),
+    "emergency": (Level.EMERGENCY, (Kind.MEDICAL_EMERGENCY, Kind.SUICIDE), Subject.SELF),
+}
+
+
+@dataclass(slots=True)
+class Log:
+    """What happened in one run, in order."""
+
+    calls: list[tuple[int, str, str]] = field(default_factory=list)
+    """Sequence number, what (``screen``, ``screen.done``, ``generate``...), and the arguments as text."""
+    drafts: dict[str, int | None] = field(default_factory=dict)
+    """Draft mark to the sequence number at which it passed the check; None while it has not."""
+    sequence: int = 0
+
+    def note(self, what: str, payload: object = "") -> int:
+        """Keep a call."""
+        self.sequence += 1
+        self.calls.append((self.sequence, what, str(payload)))
+        return self.sequence
+
+
+class Scripted:
+    """All services of a run, sharing one script and one log.
+
+    Args:
+        script: Decides every outcome.
+        referrals: The real texts, so that what is checked is what ships.
+        library: Any note library with at least one note.
+        faults: Which faults to offer at each call.
+    """
+
+    def __init__(
+        self, script: Script, referrals: Referrals, library: NoteLibrary, faults: tuple[str, ...] = FAULTS
+    ) -> None:
+        self.script = script
+        self.log = Log()
+        self.kept = MemoryRecord()
+        self._referrals = referrals
+        self._library = library
+        self._faults = faults
+
+    def services(self) -> Services:
+        """Return the services for a context."""
+        return Services(
+            redactor=_Redactor(self),
+            detector=_Detector(self),
+            retriever=_Retriever(self),
+            library=self._library,
+            writer=_Writer(self),
+            checker=_Checker(self),
+            referrals=_Desk(self, self._referrals),
+            record=_Record(self),
+            clock=lambda: 1_800_000_000.0,
+        )
+
+    async def outcome(self, stop: str, alternatives: tuple[str, ...], payload: object) -> str:
+        """Log a call and return its outcome, or fail as the script says."""
+        self.log.note(stop, payload)
+        outcome = self.script.pick(stop, (*alternatives, *self._faults))
+        if outcome == "raise":
+            raise RuntimeError(f"could not handle {QUESTION}")
+        if outcome == "timeout":
+            await asyncio.sleep(1e7)
+        if outcome == "cancel":
+            raise asyncio.CancelledError
+        if outcome == "missing":
+            raise ImportError("no module named 'model'")
+        self.log.note(f"{stop}.done", outcome)
+        return outcome
+
+    @property
+    def note_id(self) -> str:
+        """The note that fits."""
+        return next(iter(self._library)).id
+
+
+class _Part:
+    """A scripted service: name and version for the record."""
+
+    name = "scripted"
+    version = "1"
+
+    def __init__(self, run: Scripted) -> None:
+        self.run = run
+
+
+class _Redactor(_Part):
+    async def redact(self, text: str, vault: Vault) -> Any:
+        outcome = await self.run.outcome("protect", PROTECT, "")
+        if outcome == "garbage":
+            return text
+        pairs = [(EntityType.PERSON, NAME), (EntityType.PHONE, PHONE)]
+        marks = {value: vault.placeholder(kind, value, "zh") for kind, value in pairs}
+        if outcome == "foreign":
+            return Redaction(text=FOREIGN.format(name=marks[NAME], phone=marks[PHONE]), entities=(), placeholders=())
+        if outcome == "leaky":
+            return Redaction(text=text, entities=(), placeholders=())
+        protected = text
+        entities = []
+        for kind, value in pairs:
+            start = text.index(value)
+            entities.append(
+                Entity(type=kind, start=start, end=start + len(value), score=1.0, explanation="scripted")
+            )
+            protected = protected.replace(value, marks[value])
+        return Redaction(text=protected, entities=tuple(entities), placeholders=tuple(marks.values()))
+
+
+class _Detector(_Part):
+    async def assess(self, text: str, *, history: Any = ()) -> Any:
+        outcome = await self.run.outcome("screen", SCREEN, (text, history))
+        if outcome == "garbage":
+            return {"level": "none"}
+        level, kinds, subject = _LEVELS[outcome]
+        signals = tuple(
+            Signal(
+                detector="scripted",
+                rule="scripted.rule",
+                kind=kind,
+                level=level,
+                subject=subject,
+                start=0,
+                end=2,
+                evidence=text[:2],
+                score=0.9,
+                reason="scripted",
+                reason_zh="脚本",
+            )
+            for kind in kinds
+        )
+        return Risk(level=level, kinds=kinds, subject=subject, score=0.9 if kinds else 0.0, signals=signals)
+
+
+class _Retriever(_Part):
+    async def retrieve(self, text: str, *, k: int = 3) -> Any:
+        outcome = await self.run.outcome("retrieve", RETRIEVE, (text, k))
+        if outcome == "garbage":
+            return "worry-time"
+        if outcome == "unknown_note":
+            return (Hit(note_id="no-such-note", score=0.9),)
+        return (Hit(note_id=self.run.note_id, score=0.9),) if outcome == "fits" else ()
+
+
+class _Writer(_Part):
+    name = "scripted/writer"
+
+    async def write(self, task: WritingTask) -> Any:
+        outcome = await self.run.outcome("generate", GENERATE, task)
+        if outcome == "garbage":
+            return None
+        mark = DRAFT.format(number=len(self.run.log.drafts) + 1)
+        self.run.log.drafts[mark] = None
+        told = f"{NAME}，你好。" if outcome == "echo" else ""
+        return Draft(text=f"{told}{mark}：我能理解你睡不着的难受。", citations=(self.run.note_id,))
+
+
+class _Checker(_Part):
+    async def check(self, question: str, answer: str, **named: Any) -> Any:
+        outcome = await self.run.outcome("check", CHECK, (question, sorted(named)))
+        if outcome == "garbage":
+            return True
+        finding = PartFinding(present=outcome == "pass", evidence="", start=0, end=0, score=0.5)
+        defects = () if outcome == "pass" else (Defect(code="off_topic", evidence="", reason="-", reason_zh="-"),)
+        if outcome == "pass":
+            for mark in self.run.log.drafts:
+                if mark in answer:
+                    self.run.log.drafts[mark] = self.run.log.sequence
+        return Review(parts=dict.fromkeys(Part, finding), defects=defects)
+
+
+class _Desk:
+    """The real referral texts behind the script."""
+
+    def __init__(self, run: Scripted, referrals: Referrals) -> None:
+        self._run = run
+        self._referrals = referrals
+        self.version = referrals.version
+        self.disclosure = referrals.disclosure
+        self.last_resort = referrals.last_resort
+
+    async def crisis(self, **named: Any) -> Any:
+        return await self._text("refer", self._referrals.crisis, named)
+
+    async def care(self, **named: Any) -> Any:
+        return await self._text("refer", self._referrals.care, named)
+
+    async def fallback(self, **named: Any) -> Any:
+        return await self._text("refer", self._referrals.fallback, named)
+
+    async def safety_note(self, **named: Any) -> Any:
+        return await self._text("note", self._referrals.safety_note, named)
+
+    async def _text(self, stop: str, text: Callable[..., Referral], named: dict[str, Any]) -> Any:
+        outcome = await self._run.outcome(stop, REFER if stop == "refer" else ("ok",), named)
+        if outcome == "garbage":
+            return "拨打热线"
+        referral = text(**named)
+        return dataclasses.replace(referral, lines=()) if outcome == "no_line" else referral
+
+
+class _Record(_Part):
+    async def append(self, entry: TurnEntry) -> StoredEntry | None:
+        outcome = await self.run.outcome("record", RECORD, entry)
+        return None if outcome == "garbage" else self.run.kept.append(entry)
+
+    def entries(self, *, start: int = 1, limit: int | None = None) -> Any:
+        return self.run.kept.entries(start=start, limit=limit)
+
+    def verify(self, *, expected_head: str | None = None) -> Any:
+        return self.run.kept.verify(expected_head=expected_head)
+
+    def close(self) -> None:
+        self.run.kept.close()

@@ -1,0 +1,124 @@
+"""What a run of the flow is given: the services, the bounds, and the turn's private desk.
+
+None of it is state: it reaches no checkpoint, no stream and no trace. The raw text and the drafts live here.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Executor  # noqa: TC003 - LangGraph resolves the annotations of a context
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from cbtguard.nodes.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cbtguard.nodes.retrieval.hybrid import Retriever
+    from cbtguard.nodes.retrieval.note import NoteLibrary
+    from cbtguard.nodes.writers.task import Draft, Writer
+    from cbtguard.safety.privacy.entities import Redaction, Redactor
+    from cbtguard.safety.privacy.vault import Vault
+    from cbtguard.safety.record import RecordStore
+    from cbtguard.safety.referral import Line, Referral
+    from cbtguard.safety.risk import RiskDetector
+    from cbtguard.safety.structure import Checker
+
+
+@runtime_checkable
+class ReferralDesk(Protocol):
+    """Gives out vetted texts; :class:`cbtguard.safety.referral.Referrals` is the one that ships."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever a text or a line can change."""
+        ...
+
+    def crisis(
+        self, *, level: str, kinds: tuple[str, ...], subject: str, region: str, language: str, variant: int
+    ) -> Referral:
+        """Return the referral for a crisis or an emergency."""
+        ...
+
+    def care(self, *, region: str, language: str, variant: int) -> Referral:
+        """Return a text for a later turn in care mode."""
+        ...
+
+    def fallback(self, *, reason: str, region: str, language: str, variant: int) -> Referral:
+        """Return the text that stands in for an answer."""
+        ...
+
+    def safety_note(self, *, kinds: tuple[str, ...], region: str, language: str) -> Referral:
+        """Return what follows an ordinary answer at level watch."""
+        ...
+
+    def disclosure(self, language: str) -> str:
+        """Return the notice that this is a machine."""
+        ...
+
+    def last_resort(self, language: str) -> str:
+        """Return the text for when everything else failed; must not raise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything the stops ask; each may be replaced by anything that passes its conformance suite."""
+
+    redactor: Redactor
+    detector: RiskDetector
+    retriever: Retriever
+    library: NoteLibrary
+    writer: Writer
+    checker: Checker
+    referrals: ReferralDesk
+    record: RecordStore
+    clock: Callable[[], float] = time.time
+    """Seconds since the epoch."""
+
+    def versions(self) -> dict[str, str]:
+        """Return name and version of each part, for the record."""
+        return {
+            "redactor": f"{self.redactor.name}@{self.redactor.version}",
+            "detector": f"{self.detector.name}@{self.detector.version}",
+            "retriever": self.retriever.name,
+            "notes": self.library.version,
+            "checker": f"{self.checker.name}@{self.checker.version}",
+            "referrals": self.referrals.version,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """Where one turn lays what must not be seen: the raw text, the vault, the draft in work."""
+
+    text: str
+    vault: Vault
+    redaction: Redaction | None = None
+    draft: Draft | None = None
+    lines: tuple[Line, ...] = ()
+    timings: dict[str, float] = field(default_factory=dict)
+    """Stop to milliseconds, summed over its visits."""
+    on_stop: Callable[[str, float], None] | None = None
+    """Told of each stop that ended, with its milliseconds."""
+
+    def __repr__(self) -> str:
+        return "Desk(...)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The runtime context of one run."""
+
+    services: Services
+    desk: Desk
+    limits: Limits = field(default_factory=Limits)
+    pool: Executor | None = None
+    """Where blocking services run; None for the event loop's own threads."""
+
+    def __repr__(self) -> str:
+        return "Context(...)"
+
+
+__all__ = ["Context", "Desk", "ReferralDesk", "Services"]
