@@ -2,22 +2,68 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtguard.nodes.context import Services
 from cbtguard.nodes.retrieval.note import NOTES, NoteLibrary
-from cbtguard.safety.errors import RecordError, SettingsError
+from cbtguard.safety.errors import CbtguardError, RecordError, SettingsError
+from cbtguard.safety.referral import FileDirectory, Referrals
 
 if TYPE_CHECKING:
     from cbtguard.graph.settings import Settings
+    from cbtguard.nodes.retrieval.hybrid import Retriever
     from cbtguard.nodes.writers.task import Writer
     from cbtguard.safety.record import RecordStore
+    from cbtguard.safety.risk import RiskDetector
+
+_log = logging.getLogger("cbtguard.assemble")
 
 
-def assemble(settings: Settings, **own: Any) -> Services:
-    """Return the services for these settings.
+class Unavailable:
+    """Stands in for a part that cannot be made: every use raises its error, so the flow refers.
+
+    Args:
+        part: Name of the part.
+        error: Why it cannot be made.
+    """
+
+    name = "unavailable"
+    version = "unavailable"
+
+    def __init__(self, part: str, error: CbtguardError) -> None:
+        self.part = part
+        self.error = error
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._refuse
+
+    def __contains__(self, _: object) -> bool:
+        raise self.error
+
+    def __getitem__(self, _: object) -> Any:
+        raise self.error
+
+    def __iter__(self) -> Any:
+        raise self.error
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise self.error
+
+
+def assemble(settings: Settings, **own: Any) -> tuple[Services, tuple[CbtguardError, ...]]:
+    """Return the services for these settings, and the errors of parts that cannot be made.
+
+    A part that cannot be made is :class:`Unavailable`: somebody who writes still gets the referral. Only
+    the referral texts themselves cannot be done without; when the operator's directory is broken, the
+    shipped one stands in.
 
     Args:
         settings: What to make.
@@ -25,7 +71,8 @@ def assemble(settings: Settings, **own: Any) -> Services:
             :class:`cbtguard.nodes.context.Services`.
 
     Raises:
-        CbtguardError: Of the part that cannot be made.
+        SettingsError: ``settings.invalid`` for a part that does not exist or a writer nobody knows.
+        DataError: When the shipped referral texts cannot be read.
     """
     known = {field.name for field in fields(Services)}
     unknown = set(own) - known
@@ -36,9 +83,9 @@ def assemble(settings: Settings, **own: Any) -> Services:
             hint=f"The parts are {', '.join(sorted(known))}.",
         )
     made = dict(own)
-    if "library" not in made:
-        made["library"] = NoteLibrary(settings.notes_dir.expanduser() if settings.notes_dir else NOTES)
+    problems: list[CbtguardError] = []
     makers = {
+        "library": _library,
         "redactor": _redactor,
         "detector": _detector,
         "retriever": _retriever,
@@ -48,9 +95,42 @@ def assemble(settings: Settings, **own: Any) -> Services:
         "record": _record,
     }
     for name, make in makers.items():
-        if name not in made:
+        if name in made:
+            continue
+        try:
             made[name] = make(settings, made)
-    return Services(**made)
+        except SettingsError:
+            raise
+        except CbtguardError as error:
+            _log.error("the part %s cannot be made: %s", name, error)  # noqa: TRY400 - the code says it all
+            problems.append(error)
+            made[name] = Referrals(FileDirectory()) if name == "referrals" else Unavailable(name, error)
+    return Services(**made), tuple(problems)
+
+
+def default_library(settings: Settings) -> NoteLibrary:
+    """Return the note library that the settings name."""
+    return NoteLibrary(settings.notes_dir.expanduser() if settings.notes_dir else NOTES)
+
+
+def default_retriever(settings: Settings, library: NoteLibrary) -> Retriever:
+    """Return the hybrid retriever over a library, with the encoder that the settings name."""
+    from cbtguard.nodes.retrieval.encoder import load_encoder  # noqa: PLC0415 - loads a model
+    from cbtguard.nodes.retrieval.hybrid import HybridRetriever  # noqa: PLC0415 - the same
+
+    return HybridRetriever(library, load_encoder(settings.encoder), cache=settings.path("cache"))
+
+
+def default_detector() -> RiskDetector:
+    """Return the crisis screen that ships."""
+    from cbtguard.safety.risk import RuleDetector  # noqa: PLC0415 - compiles the rules
+
+    return RuleDetector()
+
+
+def _library(settings: Settings, made: dict[str, Any]) -> Any:
+    del made
+    return default_library(settings)
 
 
 def _redactor(settings: Settings, made: dict[str, Any]) -> Any:
@@ -62,16 +142,11 @@ def _redactor(settings: Settings, made: dict[str, Any]) -> Any:
 
 def _detector(settings: Settings, made: dict[str, Any]) -> Any:
     del settings, made
-    from cbtguard.safety.risk import RuleDetector  # noqa: PLC0415 - compiles the rules
-
-    return RuleDetector()
+    return default_detector()
 
 
 def _retriever(settings: Settings, made: dict[str, Any]) -> Any:
-    from cbtguard.nodes.retrieval.encoder import load_encoder  # noqa: PLC0415 - loads a model
-    from cbtguard.nodes.retrieval.hybrid import HybridRetriever  # noqa: PLC0415 - the same
-
-    return HybridRetriever(made["library"], load_encoder(settings.encoder), cache=settings.path("cache"))
+    return default_retriever(settings, made["library"])
 
 
 def _writer(settings: Settings, made: dict[str, Any]) -> Writer:
@@ -101,8 +176,6 @@ def _checker(settings: Settings, made: dict[str, Any]) -> Any:
 
 def _referrals(settings: Settings, made: dict[str, Any]) -> Any:
     del made
-    from cbtguard.safety.referral import FileDirectory, Referrals  # noqa: PLC0415 - renders texts
-
     return Referrals(FileDirectory(settings.directory_file, settings.extra_lines))
 
 

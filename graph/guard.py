@@ -61,6 +61,8 @@ class Guard:
         self._locks = ThreadLocks()
         self._lock = threading.Lock()
         self._services: Services | None = None
+        self.problems: tuple[CbtguardError, ...] = ()
+        """Errors of parts that could not be made; the flow refers where it needs one of them."""
         self._names: ThreadNames | None = None
         self._graphs: dict[bool, Any] = {}
         self._closing: Any = None
@@ -74,16 +76,23 @@ class Guard:
         """The parts in use, made on first use.
 
         Raises:
-            CbtguardError: Of the part that cannot be made.
+            SettingsError: When a setting names something that does not exist.
         """
         with self._lock:
             if self._services is None:
-                self._services = assemble(self.settings, **self._parts)
+                self._services, self.problems = assemble(self.settings, **self._parts)
             return self._services
 
     def warm(self) -> Self:
-        """Make every part now, so that the first question need not wait."""
+        """Make every part now, so that the first question need not wait.
+
+        Raises:
+            CbtguardError: Of the first part that cannot be made. A guard that is not warmed answers every
+                question with the referral in such a case; see :attr:`problems`.
+        """
         _ = self.services
+        if self.problems:
+            raise self.problems[0]
         self._graph(threaded=False)
         return self
 

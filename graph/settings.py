@@ -80,6 +80,13 @@ class Settings(BaseSettings):
                 hint=f"The limits are {', '.join(sorted(_LIMITS))}.",
             )
         whole = {"generations", "care_turns", "history_turns"}
+        broken = sorted(name for name in whole & set(self.limits) if not self.limits[name].is_integer())
+        if broken:
+            raise SettingsError(
+                "settings.invalid",
+                f"The limit {broken[0]!r} must be a whole number.",
+                hint="Leave it unset for the default.",
+            )
         return Limits(**{k: int(v) if k in whole else v for k, v in self.limits.items()})  # type: ignore[arg-type]
 
     def path(self, name: str) -> Path:
@@ -148,4 +155,10 @@ def _read(path: Path) -> dict[str, Any]:
             hint="Give the path of a TOML file.",
         ) from error
     section = data.get("cbtguard", data)
+    if not isinstance(section, dict):
+        raise SettingsError(
+            "settings.invalid",
+            f"The settings file {path} has a value named cbtguard where a table should be.",
+            hint="Write [cbtguard] and the settings below it.",
+        )
     return dict(section)

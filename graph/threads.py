@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import threading
 from collections import OrderedDict
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -50,24 +51,28 @@ class MemoryVaults:
     def __init__(self, capacity: int = 10_000) -> None:
         self._vaults: OrderedDict[str, Vault] = OrderedDict()
         self._capacity = capacity
+        self._lock = threading.Lock()
 
     def get(self, thread: str) -> Vault | None:
         """Return the vault of a talk."""
-        vault = self._vaults.get(thread)
-        if vault is not None:
-            self._vaults.move_to_end(thread)
-        return vault
+        with self._lock:
+            vault = self._vaults.get(thread)
+            if vault is not None:
+                self._vaults.move_to_end(thread)
+            return vault
 
     def put(self, thread: str, vault: Vault) -> None:
         """Keep the vault of a talk."""
-        self._vaults[thread] = vault
-        self._vaults.move_to_end(thread)
-        while len(self._vaults) > self._capacity:
-            self._vaults.popitem(last=False)
+        with self._lock:
+            self._vaults[thread] = vault
+            self._vaults.move_to_end(thread)
+            while len(self._vaults) > self._capacity:
+                self._vaults.popitem(last=False)
 
     def forget(self, thread: str) -> None:
         """Drop the vault of a talk."""
-        self._vaults.pop(thread, None)
+        with self._lock:
+            self._vaults.pop(thread, None)
 
 
 class ThreadNames:

@@ -34,8 +34,11 @@ async def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             citations=draft.citations,
         )
         defects = [defect.code for defect in review.defects]
-        if any(value in draft.text for value in desk.vault.values if len(value) > 1):
+        if desk.vault.known(draft.text):
             defects.append("identifier")
+        # What an answer cites is looked up later, whatever checker is in use.
+        if not set(draft.citations) <= {note["note_id"] for note in state["notes"]}:
+            defects.append("invented_citation")
         if not review.passed or defects:
             desk.draft = None
             return {"defects": defects or ["rejected"], "answer": None, "reason": "checked_out"}

@@ -24,7 +24,7 @@ async def protect(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         )
         if not redaction.text.strip():
             raise garbage("protect", "empty")
-        if any(value in redaction.text for value in desk.vault.values if len(value) > 1):
+        if desk.vault.known(redaction.text):
             raise garbage("protect", "identifier_left")
         desk.redaction = redaction
         return {

@@ -148,7 +148,7 @@ def to_traditional(text: str, *, region: str = "") -> str:
 
 @lru_cache(maxsize=8192)
 def _simplified(char: str) -> str:
-    plain = str(_converter("t2s").convert(char)) if char > "\u2e80" else char
+    plain = str(_converter("t2s").convert(char)) if _HAN.match(char) else char
     return plain if len(plain) == 1 else char
 
 

@@ -23,7 +23,7 @@ AT_ONCE = 8
 _GRACE_S = 2.0
 
 
-class Unmet(AssertionError):
+class UnmetError(AssertionError):
     """A plug-in does not do what a check asks for. Holds words of the suite only."""
 
 
@@ -69,7 +69,9 @@ async def _all(
     checks.append(first)
     if first.passed:
         for trial in trials:
-            checks.append(await _tried(_name_of(trial), trial, made[0], limit_s))
+            # One by one: what was found stays when a later check holds everything up.
+            found = await _tried(_name_of(trial), trial, made[0], limit_s)
+            checks.append(found)
     finished.set_result(None)
 
 
@@ -86,7 +88,9 @@ async def _tried(name: str, trial: Trial, plug: Any, limit_s: float) -> Check:
     error = task.exception()
     if error is None:
         return Check(name=name, passed=True, detail="")
-    detail = str(error) if isinstance(error, Unmet) else f"raised {type(error).__name__}: {str(error)[:160]}"
+    detail = (
+        str(error) if isinstance(error, UnmetError) else f"raised {type(error).__name__}: {str(error)[:160]}"
+    )
     return Check(name=name, passed=False, detail=detail)
 
 
@@ -96,7 +100,7 @@ def _name_of(trial: Trial) -> str:
 
 
 async def call(service: Callable[..., Any], *args: Any, **named: Any) -> Any:
-    """Return what a service answers, asked as the flow does: in a thread unless it is a coroutine function."""
+    """Return what a service answers, asked as the flow does: in a thread unless it is a coroutine."""
     if inspect.iscoroutinefunction(service):
         return await service(*args, **named)
     result = await in_thread(functools.partial(service, *args, **named))

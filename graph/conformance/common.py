@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cbtguard.graph.conformance.bench import Unmet, call, together
+from cbtguard.graph.conformance.bench import UnmetError, call, together
 from cbtguard.safety.errors import RecordError
 from cbtguard.safety.record.shapes import identifier
 
@@ -13,10 +13,10 @@ def require(ok: bool, found: str) -> None:
     """Fail the check unless ``ok``.
 
     Raises:
-        Unmet: Saying what was found.
+        UnmetError: Saying what was found.
     """
     if not ok:
-        raise Unmet(found)
+        raise UnmetError(found)
 
 
 def require_type(value: Any, kind: type | tuple[type, ...], what: str) -> None:
@@ -30,19 +30,19 @@ def require_identifier(value: Any, what: str) -> None:
     try:
         identifier(what, value, least=1)
     except RecordError:
-        raise Unmet(f"{what} is no identifier that the record takes") from None
+        raise UnmetError(f"{what} is no identifier that the record takes") from None
 
 
 async def name(plug: Any) -> None:
     """The name is a record identifier and stays the same."""
     require_identifier(plug.name, "name")
-    require(plug.name == plug.name, "name changes from one reading to the next")  # noqa: PLR0124 - a property
+    require(plug.name == plug.name, "name changes from one reading to the next")
 
 
 async def version(plug: Any) -> None:
     """Name and version together are a record identifier and stay the same."""
     require_identifier(plug.version, "version")
-    require(plug.version == plug.version, "version changes from one reading to the next")  # noqa: PLR0124 - same
+    require(plug.version == plug.version, "version changes from one reading to the next")
     require_identifier(f"{getattr(plug, 'name', 'part')}@{plug.version}", "name@version")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cbtguard.safety.errors import CbtguardError
 
 
-class ConformanceFailure(CbtguardError):
+class ConformanceFailure(CbtguardError):  # noqa: N818 - a finding about a plug-in, not a fault
     """A plug-in does not do what the flow relies on."""
 
 
@@ -51,7 +51,9 @@ class ConformanceReport:
         """
         if self.passed:
             return
-        found = "; ".join(f"{check.name} ({check.detail})" for check in self.failures) or "nothing was checked"
+        found = (
+            "; ".join(f"{check.name} ({check.detail})" for check in self.failures) or "nothing was checked"
+        )
         raise ConformanceFailure(
             "conformance.failed",
             f"The {self.part} fails {len(self.failures)} of {len(self.checks)} checks: {found}.",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import logging
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,13 +57,18 @@ def build(library: NoteLibrary, encoder: Encoder, *, cache: Path | None = None) 
         raw = encoder.passages(cues)
         if cache is not None:
             _store(cache / _file(library, encoder), raw)
+    terms = _stored_terms(library, cache)
+    if terms is None:
+        terms = _terms(tuple(library))
+        if cache is not None:
+            _write(cache / _terms_file(library), json.dumps(terms, ensure_ascii=False).encode())
     centre = raw.mean(axis=0)
     return Index(
         ids=tuple(note.id for note in library),
         owners=np.asarray(owners, dtype=np.int32),
         vectors=centred(raw, centre),
         centre=centre,
-        lexical=_lexical(tuple(library)),
+        lexical=_lexical(terms),
     )
 
 
@@ -77,10 +83,11 @@ def centred(vectors: Vectors, centre: Any) -> Vectors:
 def store_shipped(library: NoteLibrary, encoder: Encoder, folder: Path = SHIPPED) -> Path:
     """Write the vectors that come with the package; run by ``cbtguard lab notes index``."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.npy"):
+    for old in (*folder.glob("*.npy"), *folder.glob("*.json")):
         old.unlink()
     path = folder / _file(library, encoder)
     _store(path, encoder.passages(_cues(tuple(library))[1]))
+    _write(folder / _terms_file(library), json.dumps(_terms(tuple(library)), ensure_ascii=False).encode())
     return path
 
 
@@ -94,9 +101,16 @@ def _cues(notes: Sequence[Note]) -> tuple[list[int], list[str]]:
     return owners, cues
 
 
-def _lexical(notes: Sequence[Note]) -> Any:
+def _lexical(terms: Sequence[Sequence[str]]) -> Any:
     import bm25s  # type: ignore[import-untyped] # noqa: PLC0415 - a quarter of a second
 
+    index = bm25s.BM25()
+    index.index([list(of_note) or ["\u0000"] for of_note in terms], show_progress=False)
+    return index
+
+
+def _terms(notes: Sequence[Note]) -> list[list[str]]:
+    """The words of each note; cutting Chinese text into words takes longer than all else here."""
     texts = [
         " ".join(
             (
@@ -113,9 +127,26 @@ def _lexical(notes: Sequence[Note]) -> Any:
         )
         for note in notes
     ]
-    index = bm25s.BM25()
-    index.index([words(text) or ["\u0000"] for text in texts], show_progress=False)
-    return index
+    return [words(text) for text in texts]
+
+
+def _terms_file(library: NoteLibrary) -> str:
+    return f"{library.version}.json"
+
+
+def _stored_terms(library: NoteLibrary, cache: Path | None) -> list[list[str]] | None:
+    for folder in (SHIPPED, cache):
+        path = folder / _terms_file(library) if folder else None
+        if path is not None and path.is_file():
+            try:
+                terms = json.loads(path.read_bytes())
+            except (OSError, ValueError) as error:
+                _log.warning("stored words %s are damaged (%s), built anew", path.name, type(error).__name__)
+                continue
+            if isinstance(terms, list) and len(terms) == len(library):
+                return terms
+            _log.warning("stored words %s are of other notes, built anew", path.name)
+    return None
 
 
 def _file(library: NoteLibrary, encoder: Encoder) -> str:
@@ -141,8 +172,14 @@ def _stored(library: NoteLibrary, encoder: Encoder, cache: Path | None) -> Vecto
 
 
 def _store(path: Path, vectors: Vectors) -> None:
+    stream = io.BytesIO()
+    np.save(stream, vectors.astype(np.float16), allow_pickle=False)
+    _write(path, stream.getvalue())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write at once or not at all: another process may read while this one writes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "wb") as stream:
-        np.save(stream, vectors.astype(np.float16), allow_pickle=False)
-    Path(name).replace(path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_bytes(content)
+    part.replace(path)

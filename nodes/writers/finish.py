@@ -1,4 +1,4 @@
-"""From what a model wrote to a draft: thinking and leaked turns cut off, the script, the notes it stands on."""
+"""From what a model wrote to a draft: thinking and leaked turns cut off, its script, the notes it cites."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from cbtguard.nodes.retrieval.note import Note
 
 _THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-_MARK = re.compile(r"[\[［【]\s*(?:资料|資料|笔记|筆記|notes?|no\.)?\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]］】]", re.IGNORECASE)
+_MARK = re.compile(
+    r"[\[［【]\s*(?:资料|資料|笔记|筆記|notes?|no\.)?\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]］】]",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\d+")
 
 

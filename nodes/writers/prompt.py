@@ -67,7 +67,9 @@ def build_prompt(
     """
     if not task.notes:
         raise WriterError(
-            "writer.no_notes", "There is no note to stand on.", hint="Give the writer at least one technique note."
+            "writer.no_notes",
+            "There is no note to stand on.",
+            hint="Give the writer at least one technique note.",
         )
     own = prompt_texts("en" if task.language == "en" else "zh")
     shown = task.notes[: 1 if form is PromptForm.CBT_LLM else notes]
@@ -75,7 +77,10 @@ def build_prompt(
     earlier = [own.fill("earlier_message", text=neutral(turn.text, marks)) for turn in past]
     question = neutral(task.question, marks).strip()
     if form is PromptForm.CBT_LLM:
-        return Prompt(system="", user=_cbt_llm(task, own, shown[0], earlier, question, marks), notes=shown)
+        fields = _fields(shown[0], task, own, marks)
+        return Prompt(
+            system="", user=_cbt_llm(own, question, earlier, fields, _retry(task, own)), notes=shown
+        )
     user = own.fill(
         "user",
         notes="\n".join(
@@ -108,16 +113,13 @@ def shorter_prompts(
             yield build_prompt(task, form=form, marks=marks, history=0, notes=notes)
 
 
-def _cbt_llm(
-    task: WritingTask, own: PromptTexts, note: Note, earlier: list[str], question: str, marks: frozenset[str]
-) -> str:
-    fields = _fields(note, task, own, marks)
+def _cbt_llm(own: PromptTexts, question: str, earlier: list[str], note: dict[str, str], retry: str) -> str:
     asked = own.fill(
         "cbt_llm_question",
         earlier="".join(f"{message}\n" for message in earlier),
         question=question,
-        retry=_retry(task, own).strip(),
-        **{name: fields[name] for name in ("title", "idea", "steps", "not_for")},
+        retry=retry.strip(),
+        **{name: note[name] for name in ("title", "idea", "steps", "not_for")},
     )
     return prompt_marks().cbt_llm.replace("{}", asked)
 
@@ -144,5 +146,5 @@ def _retry(task: WritingTask, own: PromptTexts) -> str:
     if task.attempt <= 1:
         return ""
     # Codes of a foreign checker stay out of the prompt: they are not known to be words.
-    wanted = dict.fromkeys(own.mend.get(code, own.other_defect) for code in task.defects) or {own.other_defect: None}
-    return own.fill("retry", attempt=task.attempt, defects=own.between.join(wanted))
+    wanted = [own.mend.get(code, own.other_defect) for code in task.defects] or [own.other_defect]
+    return own.fill("retry", attempt=task.attempt, defects=own.between.join(dict.fromkeys(wanted)))

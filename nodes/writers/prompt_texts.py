@@ -30,7 +30,7 @@ class PromptTexts:
     """The prompt sentences of one language."""
 
     patterns: dict[str, str]
-    """``system``, ``user``, ``note``, ``earlier``, ``earlier_message``, ``retry``, ``plain``, ``cbt_llm_question``."""
+    """The patterns of a prompt by name: ``system``, ``user``, ``note``, ``retry`` and so on."""
     languages: dict[str, str]
     """Language tag to the sentence that asks for it."""
     between: str

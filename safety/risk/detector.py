@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cbtguard.safety.errors import DataError
-from cbtguard.safety.language import OTHER, detect
-from cbtguard.safety.risk.model import Kind, Level, PastTurn, Risk, Signal, Subject
+from cbtguard.safety.risk.model import Kind, Level, Signal, Subject
 from cbtguard.safety.risk.normalise import Normalised, normalise
 from cbtguard.safety.risk.rules import Rule, RuleBook, Scope, rule_book
+from cbtguard.safety.risk.verdict import verdict
 from cbtguard.safety.text import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cbtguard.safety.risk.model import PastTurn, Risk
+
 _CLAUSE = re.compile(r"[，,、：:；;。！？!?…\n]|(?<=[\u3400-\u9fff]) +(?=[\u3400-\u9fff])")
-_GRAVITY = (
-    Kind.MEDICAL_EMERGENCY,
-    Kind.SUICIDE,
-    Kind.HARM_TO_OTHERS,
-    Kind.ABUSE,
-    Kind.PSYCHOSIS,
-    Kind.SELF_HARM,
-)
-_WATCH_TURNS = 2
-"""Watch turns among the last four that turn one more into a crisis: hints that add up are not hints."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softened:
+    """A rule that matched words which the words around them excuse, wholly or in part."""
+
+    rule: str
+    scope: str
+    """Id of the operator, or ``innocent`` for a phrase that only looks dangerous."""
+    level: Level
+    """What is left of the rule's level."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hits:
+    """What the rules make of one text."""
+
+    signals: tuple[Signal, ...]
+    softened: tuple[Softened, ...]
 
 
 class RuleDetector:
@@ -49,23 +61,15 @@ class RuleDetector:
 
     def assess(self, text: str, *, history: Sequence[PastTurn] = ()) -> Risk:
         """Return the verdict on ``text``; see :class:`cbtguard.safety.risk.model.RiskDetector`."""
-        language = detect(text)
-        signals = self._hits(normalise(text), text)
-        if language == OTHER:
-            signals.append(_unknown_language(text))
-        level = max((signal.level for signal in signals), key=lambda level: level.rank, default=Level.NONE)
-        if level is Level.WATCH and any(signal.kind for signal in signals):
-            recent = sum(turn.level is Level.WATCH for turn in history[-4:])
-            if recent >= _WATCH_TURNS:
-                level = Level.CRISIS
-                signals.append(_added_up(signals))
-        return _fuse(level, signals, language)
+        return verdict(text, self.hits(normalise(text), text).signals, history)
 
-    def _hits(self, plain: Normalised, text: str) -> list[Signal]:
+    def hits(self, plain: Normalised, text: str) -> Hits:
+        """Return what the rules see in ``text``, whose plain spelling is ``plain``."""
         book = self._book
         innocent = [match.span() for match in book.innocent.finditer(plain.text)]
         spans = sentences(plain.text)
         signals: list[Signal] = []
+        softened: list[Softened] = []
         for number, span in enumerate(spans):
             sentence = plain.text[span.start : span.end]
             near = plain.text[spans[max(0, number - 1)].start : spans[min(len(spans) - 1, number + 1)].end]
@@ -73,8 +77,11 @@ class RuleDetector:
                 for match in rule.pattern.finditer(sentence):
                     start, end = span.start + match.start(), span.start + match.end()
                     if any(a < end and start < b for a, b in innocent):
+                        softened.append(Softened(rule=rule.id, scope="innocent", level=Level.NONE))
                         continue
-                    level = self._scoped(rule, sentence, near, match.start(), match.end())
+                    level, scope = self._scoped(rule, sentence, near, match.start(), match.end())
+                    if scope:
+                        softened.append(Softened(rule=rule.id, scope=scope, level=level))
                     if level is Level.NONE:
                         continue
                     subject = self._subject(rule.kind, sentence, match.start(), match.end())
@@ -95,11 +102,11 @@ class RuleDetector:
                         )
                     )
                     break
-        return signals
+        return Hits(signals=tuple(signals), softened=tuple(softened))
 
-    def _scoped(self, rule: Rule, sentence: str, near: str, start: int, end: int) -> Level:
-        """Return the level that is left of a hit after the operators around it."""
-        level = rule.level
+    def _scoped(self, rule: Rule, sentence: str, near: str, start: int, end: int) -> tuple[Level, str]:
+        """Return the level that is left of a hit after the operators around it, and which one weakened it."""
+        level, weakened_by = rule.level, ""
         clause = sentence[_clause_start(sentence, start) : start]
         after = sentence[end:]
         for scope in self._book.scopes:
@@ -107,10 +114,10 @@ class RuleDetector:
                 continue
             if _applies(scope, clause, after, sentence, near):
                 if scope.effect == "cancel":
-                    return Level.NONE
+                    return Level.NONE, scope.id
                 if level.rank > Level.WATCH.rank:
-                    level = Level.WATCH
-        return level
+                    level, weakened_by = Level.WATCH, scope.id
+        return level, weakened_by
 
     def _subject(self, kind: Kind, sentence: str, start: int, end: int) -> Subject:
         """The last person named before the hit is the one in danger; the writer when nobody is."""
@@ -142,7 +149,7 @@ class RuleDetector:
                 for number, example in enumerate(examples, 1):
                     fired = any(
                         signal.rule == rule.id and signal.level is rule.level
-                        for signal in self._hits(normalise(example), example)
+                        for signal in self.hits(normalise(example), example).signals
                     )
                     if fired is not sign:
                         word = "positive" if sign else "negative"
@@ -170,54 +177,3 @@ def _clause_start(sentence: str, position: int) -> int:
     for mark in _CLAUSE.finditer(sentence, 0, position):
         start = mark.end()
     return start
-
-
-def _unknown_language(text: str) -> Signal:
-    return Signal(
-        detector="language",
-        rule="language.unknown",
-        kind=None,
-        level=Level.WATCH,
-        start=0,
-        end=len(text),
-        evidence="",
-        score=0.3,
-        reason="The text is in a language the screen does not know, so it cannot be called safe.",
-        reason_zh="这段文字用的语言不在筛查能力之内，不能当作安全。",
-    )
-
-
-def _added_up(signals: Sequence[Signal]) -> Signal:
-    last = max((s for s in signals if s.kind), key=lambda signal: signal.score)
-    return Signal(
-        detector="rules",
-        rule="context.added_up",
-        kind=last.kind,
-        level=Level.CRISIS,
-        subject=last.subject,
-        start=last.start,
-        end=last.end,
-        evidence=last.evidence,
-        score=0.6,
-        reason="Hints of danger came in several of the last messages; together they count as a crisis.",
-        reason_zh="最近几条消息接连出现危险的苗头，合在一起按危机处理。",
-    )
-
-
-def _fuse(level: Level, signals: Sequence[Signal], language: str) -> Risk:
-    """Level of the gravest signal; kinds of all that weigh; the writer's own danger goes before another's."""
-    weighty = [s for s in signals if s.kind and s.level.rank >= min(level.rank, Level.CRISIS.rank)]
-    kinds = {s.kind for s in weighty if s.kind}
-    subject = Subject.OTHER if weighty and all(s.subject is Subject.OTHER for s in weighty) else Subject.SELF
-    missing = 1.0
-    for signal in signals:
-        missing *= 1 - signal.score
-    ordered = sorted(signals, key=lambda s: (-s.level.rank, -s.score, s.start, s.rule))
-    return Risk(
-        level=level,
-        kinds=tuple(kind for kind in _GRAVITY if kind in kinds),
-        subject=subject,
-        score=round(1 - missing, 4),
-        signals=tuple(ordered),
-        language=language,
-    )

@@ -1,8 +1,8 @@
 """Features: hashed pieces of normalised text, the same on every machine and in every release.
 
-A Han character, a Latin word and a sign each count as one word. The pieces are runs of one to five words, pairs of
-words with a gap between them, and triples of two neighbours and a third. Each piece is a 32-bit number; what counts
-is which numbers a text holds, not how often.
+A Han character, a Latin word and a sign each count as one word. The pieces are runs of one to five words,
+pairs of words with a gap between them, and triples of two neighbours and a third. Each piece is a 32-bit
+number; what counts is which numbers a text holds, not how often.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,13 +80,13 @@ def _word(word: str) -> int:
 def windows(text: str) -> tuple[Span, ...]:
     """Return what is read at once: every two neighbouring sentences, and the whole when there are more.
 
-    A sentence of more than 90 characters is read in overlapping parts. Every character lies in three windows at
-    most, so reading all of them is linear in the length.
+    A sentence of more than 90 characters is read in overlapping parts. Every character lies in three windows
+    at most, so reading all of them is linear in the length.
     """
     parts = [part for span in sentences(text) for part in _parts(text, span)]
     if len(parts) <= 2:
         return (Span(start=0, end=len(text)),)
-    pairs = [Span(start=a.start, end=b.end) for a, b in zip(parts, parts[1:], strict=False)]
+    pairs = [Span(start=a.start, end=b.end) for a, b in pairwise(parts)]
     return (*pairs, Span(start=0, end=len(text)))
 
 
@@ -97,4 +98,4 @@ def _parts(text: str, span: Span) -> list[Span]:
         target = cuts[-1] + _STEP
         found = _BREAK.search(text, target, target + _STEP // 2)
         cuts.append(found.end() if found else target)
-    return [Span(start=a, end=b) for a, b in zip(cuts, [*cuts[1:], span.end], strict=True)]
+    return [Span(start=a, end=b) for a, b in pairwise([*cuts, span.end])]

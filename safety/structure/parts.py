@@ -37,6 +37,8 @@ _BLANK = " "
 class _Cues:
     heading: re.Pattern[str]
     patterns: tuple[tuple[float, re.Pattern[str]], ...]
+    unless: re.Pattern[str] | None
+    """A sentence that holds this never shows the part."""
 
 
 def find_parts(answer: str, language: str) -> dict[Part, PartFinding]:
@@ -56,6 +58,9 @@ def find_parts(answer: str, language: str) -> dict[Part, PartFinding]:
         if len(sentence) < 4:
             continue
         for part in Part:
+            never = cues[part].unless
+            if never is not None and never.search(sentence):
+                continue
             # A heading lifts a weak sentence below it, never silence.
             score = 0.5 if headed.get(_section(headed, span.start)) is part else 0.0
             score += sum(weight for weight, pattern in cues[part].patterns if pattern.search(sentence))
@@ -119,6 +124,7 @@ def _cues(language: str) -> dict[Part, _Cues]:
                 patterns=tuple(
                     (float(weight), re.compile(pattern)) for weight, pattern in data[part.value]["patterns"]
                 ),
+                unless=re.compile(data[part.value]["unless"]) if "unless" in data[part.value] else None,
             )
             for part in Part
         }

@@ -1,0 +1,91 @@
+"""``cbtguard lab``: notes linted, indexes built, benchmarks run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cbtguard.safety.errors import DataError
+from cbtguard.service.cli.common import settings_of
+
+
+@click.group("lab")
+def lab_command() -> None:
+    """Notes, indexes and benchmarks."""
+
+
+@lab_command.group("notes")
+def notes() -> None:
+    """Technique notes."""
+
+
+@notes.command("lint")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def lint(folder: Path | None) -> int:
+    """Check every note of FOLDER (default: the shipped ones) and report all problems at once."""
+    from cbtguard.nodes.retrieval.note import NOTES, read_note  # noqa: PLC0415 - keeps help fast
+
+    folder = folder or NOTES
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise DataError(
+            "data.empty", f"There are no notes in {folder}.", hint="Give a folder of *.yaml notes."
+        )
+    problems = 0
+    for path in paths:
+        try:
+            read_note(path)
+        except DataError as error:
+            problems += 1
+            click.echo(error.message)
+    click.echo(f"{len(paths)} notes, {problems} with problems")
+    return 1 if problems else 0
+
+
+@notes.command("index")
+@click.pass_context
+def index(ctx: click.Context) -> int:
+    """Encode the shipped notes anew and store the vectors that come with the package."""
+    from cbtguard.nodes.retrieval.encoder import load_encoder  # noqa: PLC0415 - loads a model
+    from cbtguard.nodes.retrieval.index import store_shipped  # noqa: PLC0415 - the same
+    from cbtguard.nodes.retrieval.note import NoteLibrary  # noqa: PLC0415 - the same
+
+    path = store_shipped(NoteLibrary(), load_encoder(settings_of(ctx).encoder))
+    click.echo(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
+    return 0
+
+
+@lab_command.command("bench")
+@click.argument("name", type=click.Choice(["turn", "ask", "batch", "screen"]))
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False),
+    default=None,
+    metavar="FILE",
+    help="JSON Lines with a field text, for batch.",
+)
+@click.option(
+    "--rounds",
+    default=300,
+    show_default=True,
+    type=click.IntRange(5),
+    help="Repetitions, for turn and screen.",
+)
+def bench(name: str, data: str | None, rounds: int) -> int:
+    """Measure and print: one turn of the guards, a cold ask, a batch, the screen alone."""
+    from cbtguard.lab import bench as benches  # noqa: PLC0415 - keeps help fast
+
+    if name == "turn":
+        lines = benches.turn(rounds)
+    elif name == "screen":
+        lines = benches.screen(rounds)
+    elif name == "ask":
+        lines = benches.cold_ask()
+    else:
+        if data is None:
+            raise click.UsageError("batch needs --data FILE")
+        lines = benches.batch(Path(data))
+    for line in lines:
+        click.echo(line)
+    return 0

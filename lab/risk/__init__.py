@@ -1,0 +1,1 @@
+"""Training and measuring the learned part of the crisis screen. Not needed to run it."""

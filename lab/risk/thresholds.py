@@ -1,0 +1,166 @@
+"""Calibration and thresholds, both set on cross-validated scores."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cbtguard.safety.risk.fusion import learned_level
+from cbtguard.safety.risk.model import Level
+from cbtguard.safety.risk.weights import LEVEL_HEADS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cbtguard.lab.risk.corpus import Line
+    from cbtguard.safety.risk.detector import Hits
+    from cbtguard.safety.risk.learned import Reading
+
+_SURER = 1.2
+"""Logits by which the model must be surer where a rule's hit was excused by the words around it."""
+_LESS_SURE = 1.0
+"""Logits by which it may be less sure where a rule sees a hint."""
+_HARDEST = 0.995
+"""No threshold above this: beyond, calibration is guesswork."""
+_STEPS = np.round(np.arange(-3.0, 5.3, 0.05), 2)
+"""Logits that are tried as thresholds."""
+_EMERGENCY_PRECISION = 0.8
+"""Share of true emergencies among those that are called one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What the thresholds are to reach, rules and model together."""
+
+    recall: float = 0.97
+    """Of the lines of labelled sets (``--dev``), at least; false alarms go before it."""
+    false_alarms: float = 0.03
+    """Alarms among the lines without danger, at most, in the corpus and in the labelled sets."""
+    hints: float = 0.1
+    """Watch or more among the lines without danger, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the rules and a model that has not seen it make of one line."""
+
+    hits: Hits
+    reading: Reading
+
+    def calibrated(self, slopes: Sequence[float], shifts: Sequence[float]) -> Held:
+        """Return the same with calibrated probabilities."""
+        crisis, watch, emergency = (
+            _sigmoid(_logit(getattr(self.reading, head)) * slope + shift)
+            for head, slope, shift in zip(LEVEL_HEADS, slopes, shifts, strict=True)
+        )
+        reading = replace(self.reading, crisis=crisis, watch=max(watch, crisis), emergency=emergency)
+        return replace(self, reading=reading)
+
+
+def platt(lines: Sequence[Line], held: Sequence[Held]) -> tuple[list[float], list[float]]:
+    """Return slope and shift of each level head that turn held-out logits into probabilities."""
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped] # noqa: PLC0415 - slow
+
+    rank = np.array([line.level.rank for line in lines])
+    slopes, shifts = [], []
+    for head in LEVEL_HEADS:
+        # A watch line is neither a crisis nor a false alarm.
+        used = rank != Level.WATCH.rank if head == "crisis" else rank >= 0
+        score = np.array([_logit(getattr(one.reading, head)) for one in held])
+        model = LogisticRegression(C=1e4).fit(score[used, None], rank[used] >= Level(head).rank)
+        slopes.append(round(float(model.coef_[0, 0]), 4))
+        shifts.append(round(float(model.intercept_[0]), 4))
+    return slopes, shifts
+
+
+def levels_of(held: Sequence[Held], chosen: dict[str, float]) -> list[Level]:
+    """Return the level that rules and model give each line, taken by itself."""
+    levels: list[Level] = []
+    for one in held:
+        found = [signal.level for signal in one.hits.signals]
+        found.append(learned_level(one.hits, one.reading, chosen))
+        levels.append(max(found, key=lambda level: level.rank))
+    return levels
+
+
+def thresholds(lines: Sequence[Line], held: Sequence[Held], bounds: Bounds) -> dict[str, float]:
+    """Return the lowest thresholds that keep the false alarms in bounds, in the corpus and in labelled sets.
+
+    Labelled sets are those whose origin holds a colon.
+    """
+    sets = [
+        [i for i, line in enumerate(lines) if line.level is Level.NONE and (":" in line.origin) is labelled]
+        for labelled in (False, True)
+    ]
+    off = dict.fromkeys(("watch", "watch_softened", "emergency"), 1.1)
+    grave = _lowest(held, sets, bounds.false_alarms, Level.CRISIS, lambda at: {**_crisis(at), **off})
+    hint = _lowest(
+        held, sets, bounds.hints, Level.WATCH, lambda at: {**_crisis(grave), **_watch(at), "emergency": 1.1}
+    )
+    chosen = {**_crisis(grave), **_watch(hint)}
+    return {**chosen, "emergency": _emergency(lines, held, chosen)}
+
+
+def _lowest(
+    held: Sequence[Held],
+    sets: Sequence[Sequence[int]],
+    share: float,
+    level: Level,
+    build: Callable[[float], dict[str, float]],
+) -> float:
+    for at in _STEPS:
+        chosen = build(float(at))
+        if all(
+            sum(given.rank >= level.rank for given in levels_of([held[i] for i in some], chosen))
+            <= share * len(some)
+            for some in sets
+        ):
+            return float(at)
+    return float(_STEPS[-1])
+
+
+def _crisis(at: float) -> dict[str, float]:
+    return {
+        "crisis": _rounded(at),
+        "crisis_softened": _rounded(at + _SURER),
+        "crisis_hinted": _rounded(at - _LESS_SURE),
+    }
+
+
+def _watch(at: float) -> dict[str, float]:
+    return {"watch": _rounded(at), "watch_softened": _rounded(at + _SURER)}
+
+
+def _emergency(lines: Sequence[Line], held: Sequence[Held], chosen: dict[str, float]) -> float:
+    """Return the lowest threshold at which an emergency that the model calls is one often enough."""
+    levels = levels_of(held, {**chosen, "emergency": 1.1})
+    called = sorted(
+        (
+            (one.reading.emergency, line.level is Level.EMERGENCY)
+            for line, one, level in zip(lines, held, levels, strict=True)
+            if level.refers
+        ),
+        reverse=True,
+    )
+    threshold, right = _HARDEST, 0
+    for number, (probability, true) in enumerate(called, 1):
+        right += true
+        if right / number >= _EMERGENCY_PRECISION:
+            threshold = min(threshold, probability)
+    return round(threshold, 4)
+
+
+def _rounded(logit: float) -> float:
+    return round(min(_HARDEST, _sigmoid(logit)), 4)
+
+
+def _logit(probability: float) -> float:
+    kept = min(1 - 1e-9, max(1e-9, probability))
+    return math.log(kept / (1 - kept))
+
+
+def _sigmoid(value: float) -> float:
+    return 1 / (1 + math.exp(-value))

@@ -1,0 +1,133 @@
+"""Train the learned part of the crisis screen: ``python -m cbtguard.lab.risk.train --corpus lab/risk/corpus``.
+
+Cross-validates with near-duplicates kept together, calibrates on the held-out scores, sets the thresholds there,
+trains on everything and writes the model file. The same lines give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from cbtguard.lab.risk.corpus import Line, distinct, read_folder, read_labelled
+from cbtguard.lab.risk.fit import Options, calibrate, fit
+from cbtguard.lab.risk.folds import folds
+from cbtguard.lab.risk.measure import false_alarms, recall, table
+from cbtguard.lab.risk.thresholds import Bounds, Held, levels_of, platt, thresholds
+from cbtguard.safety.risk.detector import RuleDetector
+from cbtguard.safety.risk.learned import MODEL, read
+from cbtguard.safety.risk.model import Level
+from cbtguard.safety.risk.normalise import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cbtguard.safety.risk.weights import Weights
+
+FOLDS = 5
+_CURVE = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A model and how well its like did on lines it had not seen."""
+
+    weights: Weights
+    held: tuple[Held, ...]
+    """Cross-validated, in the order of the lines."""
+
+
+def train(lines: Sequence[Line], options: Options, bounds: Bounds, say: Callable[[str], None]) -> Trained:
+    """Return the model for ``lines``; ``say`` is told what is going on."""
+    held = cross_validate(lines, options, say)
+    slopes, shifts = platt(lines, held)
+    held = tuple(one.calibrated(slopes, shifts) for one in held)
+    say(f"training on all {len(lines)} lines")
+    weights = calibrate(fit(lines, options), slopes, shifts)
+    return Trained(weights=replace(weights, thresholds=thresholds(lines, held, bounds)), held=held)
+
+
+def cross_validate(lines: Sequence[Line], options: Options, say: Callable[[str], None]) -> tuple[Held, ...]:
+    """Return what a model that has not seen a line or its near-duplicates says about it."""
+    part = folds([line.text for line in lines], FOLDS)
+    rules = RuleDetector()
+    held: dict[int, Held] = {}
+    for fold in range(FOLDS):
+        say(f"fold {fold + 1} of {FOLDS}")
+        weights = fit([line for line, p in zip(lines, part, strict=True) if p != fold], options)
+        for number in np.flatnonzero(part == fold):
+            plain = normalise(lines[number].text)
+            hits = rules.hits(plain, lines[number].text)
+            held[int(number)] = Held(hits=hits, reading=read(weights, plain.text))
+    return tuple(held[number] for number in range(len(lines)))
+
+
+def report(lines: Sequence[Line], trained: Trained) -> list[str]:
+    """Return the lines of the report: the learned model alone as a curve, then rules alone, then both together."""
+    scores = np.array([one.reading.crisis for one in trained.held])
+    quiet = np.array([line.level is Level.NONE for line in lines])
+    grave = np.array([line.level.refers for line in lines])
+    said = ["learned model alone, cross-validated: false alarms -> recall"]
+    for share in _CURVE:
+        at = np.quantile(scores[quiet], 1 - share)
+        said.append(f"  {share:6.1%} -> {(scores[grave] > at).mean():6.1%}  (probability {at:.3f})")
+    ruled = [
+        max((s.level for s in one.hits.signals), key=lambda level: level.rank, default=Level.NONE)
+        for one in trained.held
+    ]
+    fused = levels_of(trained.held, trained.weights.thresholds)
+    said += ["rules alone", f"  recall {recall(lines, ruled)}  false alarms {false_alarms(lines, ruled)}"]
+    said += ["rules and learned model, cross-validated", *table(lines, fused)]
+    right = [
+        one.reading.kinds[0][0] in line.kinds
+        for line, one in zip(lines, trained.held, strict=True)
+        if line.kinds
+    ]
+    said.append(f"kind right on lines with a kind: {np.mean(right):.1%}")
+    said.append("thresholds: " + ", ".join(f"{k} {v}" for k, v in trained.weights.thresholds.items()))
+    return said
+
+
+def card(lines: Sequence[Line], trained: Trained) -> dict[str, object]:
+    """Return what the model file says about itself."""
+    fused = levels_of(trained.held, trained.weights.thresholds)
+    return {
+        "lines": dict(sorted(Counter(line.origin for line in lines).items())),
+        "levels": dict(sorted(Counter(line.level.value for line in lines).items())),
+        "cross_validated": {
+            "recall": round(recall(lines, fused).value, 4),
+            "false_alarms": round(false_alarms(lines, fused).value, 4),
+        },
+        "sources": "Lines written for this project; with --dev, the validation split of PsySUICIDE (MIT).",
+    }
+
+
+@click.command()
+@click.option("--corpus", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True)
+@click.option(
+    "--dev", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON Lines with labels."
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=MODEL, show_default=False)
+@click.option("--size", type=int, default=Options().size, show_default=True, help="Pieces that are kept.")
+@click.option("--recall", "wanted", type=float, default=Bounds().recall, show_default=True)
+@click.option("--false-alarms", "allowed", type=float, default=Bounds().false_alarms, show_default=True)
+def main(corpus: Path, dev: Path | None, out: Path, size: int, wanted: float, allowed: float) -> None:
+    """Train the learned part of the crisis screen and say how well it does."""
+    lines = distinct((*read_folder(corpus), *(read_labelled(dev) if dev else ())))
+    bounds = Bounds(recall=wanted, false_alarms=allowed)
+    trained = train(lines, Options(size=size), bounds, click.echo)
+    trained = replace(trained, weights=replace(trained.weights, card=card(lines, trained)))
+    for said in report(lines, trained):
+        click.echo(said)
+    content = trained.weights.dump()
+    out.write_bytes(content)
+    click.echo(f"{out}: {len(content) / 1e6:.2f} MB, {len(trained.weights.keys)} pieces")
+
+
+if __name__ == "__main__":
+    main()
