@@ -1,10 +1,10 @@
 """The route: state, wiring, façade, and the proof of the safety contract.
 
-    from cbtguard.graph import Guard
+from cbtguard.graph import Guard
 
-    with Guard() as guard:
-        answer = guard.ask("最近总睡不着，一躺下就想工作的事")
-        print(answer.reply)
+with Guard() as guard:
+    answer = guard.ask("最近总睡不着，一躺下就想工作的事")
+    print(answer.reply)
 """
 
 from cbtguard.graph.answer import Answer, Citation, Event, PartAnswer, ReferralInfo, Route

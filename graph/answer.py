@@ -175,7 +175,9 @@ def answer_of(state: dict[str, Any], desk: Desk, services: Services, *, thread: 
         },
         risk=_risk(state["risk"], desk),
         citations=tuple(_citation(services.library[n]) for n in (checked["citations"] if checked else ())),
-        referral=ReferralInfo(template=template, region=state["region"], lines=desk.lines) if template else None,
+        referral=ReferralInfo(template=template, region=state["region"], lines=desk.lines)
+        if template
+        else None,
         reason=state["reason"],
         writer=services.writer.name if checked else None,
         attempts=state["attempts"],
@@ -227,7 +229,12 @@ def _risk(data: dict[str, Any] | None, desk: Desk) -> Risk:
     for signal in risk.signals:
         start, end = _original(desk.redaction, signal.start), _original(desk.redaction, signal.end)
         signals.append(
-            replace(signal, start=start, end=max(start, end), evidence=desk.text[start:end] if signal.evidence else "")
+            replace(
+                signal,
+                start=start,
+                end=max(start, end),
+                evidence=desk.text[start:end] if signal.evidence else "",
+            )
         )
     return replace(risk, signals=tuple(signals))
 

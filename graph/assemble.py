@@ -79,7 +79,7 @@ def assemble(settings: Settings, **own: Any) -> tuple[Services, tuple[CbtguardEr
     if unknown:
         raise SettingsError(
             "settings.invalid",
-            f"There is no part named {sorted(unknown)[0]!r}.",
+            f"There is no part named {min(unknown)!r}.",
             hint=f"The parts are {', '.join(sorted(known))}.",
         )
     made = dict(own)
@@ -102,7 +102,7 @@ def assemble(settings: Settings, **own: Any) -> tuple[Services, tuple[CbtguardEr
         except SettingsError:
             raise
         except CbtguardError as error:
-            _log.error("the part %s cannot be made: %s", name, error)  # noqa: TRY400 - the code says it all
+            _log.error("the part %s cannot be made: %s", name, error)
             problems.append(error)
             made[name] = Referrals(FileDirectory()) if name == "referrals" else Unavailable(name, error)
     return Services(**made), tuple(problems)
@@ -185,7 +185,9 @@ def _record(settings: Settings, made: dict[str, Any]) -> RecordStore:
 
     if settings.record == "memory":
         return MemoryRecord()
-    path = settings.path("record.sqlite") if settings.record == "sqlite" else Path(settings.record).expanduser()
+    path = (
+        settings.path("record.sqlite") if settings.record == "sqlite" else Path(settings.record).expanduser()
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -10,22 +10,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 from cbtguard.graph.answer import Answer, Event, answer_of, events_of
-from cbtguard.graph.assemble import assemble
+from cbtguard.graph.assemble import Unavailable, assemble
 from cbtguard.graph.build import compile_graph
 from cbtguard.graph.loop import LoopThread
 from cbtguard.graph.settings import Settings, load_settings
 from cbtguard.graph.threads import MemoryVaults, ThreadLocks, ThreadNames, VaultStore, open_threads
 from cbtguard.graph.turn import run_turn
 from cbtguard.nodes import Context, Desk, Services, fresh_turn
-from cbtguard.safety.errors import CbtguardError, InputError
-from cbtguard.safety.language import normalise_language
+from cbtguard.safety.errors import CbtguardError, DataError, InputError, RecordError
+from cbtguard.safety.language import OTHER, UNDETERMINED, Language, detect, normalise_language
 from cbtguard.safety.privacy.vault import Vault
 from cbtguard.safety.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    from cbtguard.safety.referral import FileDirectory
 
 
 class Guard:
@@ -65,6 +67,7 @@ class Guard:
         """Errors of parts that could not be made; the flow refers where it needs one of them."""
         self._names: ThreadNames | None = None
         self._graphs: dict[bool, Any] = {}
+        self._region_of: Callable[[str], str] | None = None
         self._closing: Any = None
         self._loop = LoopThread()
         self._pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="cbtguard")
@@ -220,13 +223,20 @@ class Guard:
         name = self._thread_name(thread)
         async with self._locks.hold(name):
             graph = await self._threaded_graph() if name else self._graph(threaded=False)
-            vault = await self._vault(graph, name)
-            desk = Desk(text=cleaned, vault=vault, on_stop=on_stop)
-            turn = fresh_turn(turn_id=uuid.uuid4().hex, at=_stamp(services.clock()), asked_language=asked, region=where)
+            vault = self._vaults.get(name) if name else None
+            desk = Desk(text=cleaned, vault=vault or Vault(), on_stop=on_stop)
+            turn = fresh_turn(
+                turn_id=uuid.uuid4().hex,
+                at=_stamp(services.clock()),
+                asked_language=asked,
+                region=where,
+                language=_first_language(asked, cleaned),
+            )
             context = Context(services=services, desk=desk, limits=self._limits, pool=self._pool)
-            state = await run_turn(graph, turn, context, thread=name)
-            if name:
-                self._vaults.put(name, vault)
+            state = await run_turn(graph, turn, context, thread=name, renew=vault is None)
+            # An empty vault says nothing, and one that could not be renewed must not start the numbers anew.
+            if name and desk.vault.counters:
+                self._vaults.put(name, desk.vault)
         return answer_of(state, desk, services, thread=thread)
 
     def region(self, region: str | None) -> str:
@@ -236,12 +246,19 @@ class Guard:
             InputError: ``input.region_unknown``.
         """
         wanted = region if region is not None else self.settings.region
-        normalise = getattr(self.services.referrals, "normalise_region", None)
-        if normalise is not None:
-            return str(normalise(wanted))
-        from cbtguard.safety.referral import FileDirectory  # noqa: PLC0415 - only without a directory of one's own
+        if self._region_of is None:
+            own = getattr(self.services.referrals, "normalise_region", None)
+            self._region_of = own or self._directory().normalise_region
+        return str(self._region_of(wanted))
 
-        return FileDirectory(self.settings.directory_file, self.settings.extra_lines).normalise_region(wanted)
+    def _directory(self) -> FileDirectory:
+        """The directory of the settings, read once; the shipped one when it is malformed, as for the texts."""
+        from cbtguard.safety.referral import FileDirectory  # noqa: PLC0415 - only where a desk names no regions
+
+        try:
+            return FileDirectory(self.settings.directory_file, self.settings.extra_lines)
+        except DataError:
+            return FileDirectory()
 
     def _asked_language(self, language: str | None) -> str:
         wanted = language if language is not None else self.settings.language
@@ -252,22 +269,20 @@ class Guard:
             return None
         if not thread.strip() or len(thread) > 512:
             raise InputError(
-                "input.thread", "The thread id is empty or longer than 512 characters.", hint="Use a short id."
+                "input.thread",
+                "The thread id is empty or longer than 512 characters.",
+                hint="Use a short id.",
             )
         with self._lock:
             if self._names is None:
                 kept = self.settings.threads != "memory" or self._checkpointer is not None
-                self._names = ThreadNames(self.settings.path("thread.key") if kept else None)
+                try:
+                    self._names = ThreadNames(self.settings.path("thread.key") if kept else None)
+                except RecordError as error:
+                    # Without the key no earlier talk is found, but whoever writes gets a reply.
+                    self.problems = (*self.problems, error)
+                    self._names = ThreadNames()
             return self._names.of(thread)
-
-    async def _vault(self, graph: Any, name: str | None) -> Vault:
-        if name is None:
-            return Vault()
-        vault = self._vaults.get(name)
-        if vault is None:
-            state = (await graph.aget_state({"configurable": {"thread_id": name}})).values
-            vault = Vault(state.get("counters") or {})
-        return vault
 
     def _graph(self, *, threaded: bool) -> Any:
         with self._lock:
@@ -279,8 +294,20 @@ class Guard:
 
     async def _threaded_graph(self) -> Any:
         if self._checkpointer is None:
-            self._checkpointer, self._closing = await open_threads(self.settings)
+            try:
+                self._checkpointer, self._closing = await open_threads(self.settings)
+            except RecordError as error:
+                self.problems = (*(p for p in self.problems if p.code != error.code), error)
+                return Unavailable("threads", error)
         return self._graph(threaded=True)
+
+
+def _first_language(asked: str, text: str) -> str:
+    """The language to refer in when even the first stop fails."""
+    if asked != "auto":
+        return asked
+    spoken = detect(text)
+    return "en" if spoken == OTHER else Language.ZH_HANS.value if spoken == UNDETERMINED else spoken
 
 
 def _stamp(seconds: float) -> str:

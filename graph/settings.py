@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         if unknown:
             raise SettingsError(
                 "settings.invalid",
-                f"There is no limit named {sorted(unknown)[0]!r}.",
+                f"There is no limit named {min(unknown)!r}.",
                 hint=f"The limits are {', '.join(sorted(_LIMITS))}.",
             )
         whole = {"generations", "care_turns", "history_turns"}

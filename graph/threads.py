@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import sqlite3
 import threading
 from collections import OrderedDict
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from cbtguard.safety.privacy.vault import Vault
+from cbtguard.safety.errors import RecordError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from cbtguard.graph.settings import Settings
+    from cbtguard.safety.privacy.vault import Vault
 
 
 @runtime_checkable
@@ -80,6 +82,9 @@ class ThreadNames:
 
     Args:
         key_file: Where the key lies; None for a key that lives as long as this object.
+
+    Raises:
+        RecordError: ``record.thread_key`` when the key can be neither read nor made.
     """
 
     def __init__(self, key_file: Path | None = None) -> None:
@@ -91,14 +96,21 @@ class ThreadNames:
 
 
 def _key(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    key = secrets.token_bytes(32)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            return path.read_bytes()
+        key = secrets.token_bytes(32)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(key)
+    except OSError as error:
+        raise RecordError(
+            "record.thread_key",
+            f"The key of the thread names, {path}, can be neither read nor made ({type(error).__name__}).",
+            hint="Set CBTGUARD_HOME to a folder that can be written.",
+        ) from error
     return key
 
 
@@ -132,8 +144,18 @@ def serializer() -> JsonPlusSerializer:
     return JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=[])
 
 
+def _threads_path(settings: Settings) -> Path:
+    if settings.threads == "sqlite":
+        return settings.path("threads.sqlite")
+    return Path(settings.threads).expanduser()
+
+
 async def open_threads(settings: Settings) -> tuple[BaseCheckpointSaver[Any], Any]:
-    """Return the checkpointer for the settings and what must be closed at the end (or None)."""
+    """Return the checkpointer for the settings and what must be closed at the end (or None).
+
+    Raises:
+        RecordError: ``record.threads_unreadable``.
+    """
     if settings.threads == "memory":
         from langgraph.checkpoint.memory import InMemorySaver  # noqa: PLC0415 - only where it is used
 
@@ -141,9 +163,19 @@ async def open_threads(settings: Settings) -> tuple[BaseCheckpointSaver[Any], An
     import aiosqlite  # noqa: PLC0415 - only where it is used
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # noqa: PLC0415 - the same
 
-    path = settings.path("threads.sqlite") if settings.threads == "sqlite" else Path(settings.threads).expanduser()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = await aiosqlite.connect(path)
-    saver = AsyncSqliteSaver(connection, serde=serializer())
-    await saver.setup()
+    path = _threads_path(settings)
+    connection = None
+    try:
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        connection = await aiosqlite.connect(path)
+        saver = AsyncSqliteSaver(connection, serde=serializer())
+        await saver.setup()
+    except (OSError, sqlite3.Error) as error:
+        if connection is not None:
+            await connection.close()
+        raise RecordError(
+            "record.threads_unreadable",
+            f"The file of the talks, {path}, cannot be opened ({type(error).__name__}).",
+            hint="Check the path and its disk, or move the file aside and start a new one.",
+        ) from error
     return saver, connection

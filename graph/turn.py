@@ -5,28 +5,40 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cbtguard.graph.build import last_resort
 from cbtguard.nodes import fresh_turn
 from cbtguard.nodes.stop import ask
 from cbtguard.safety.errors import Fault
+from cbtguard.safety.privacy.vault import Vault
 from cbtguard.safety.record import StoredEntry
 
 if TYPE_CHECKING:
-    from langgraph.graph.state import CompiledStateGraph
-
     from cbtguard.nodes import Context, Turn
 
 _log = logging.getLogger("cbtguard.flow")
 
 
+class Runnable(Protocol):
+    """What a turn needs of a compiled graph."""
+
+    async def ainvoke(self, given: Any, config: Any, **named: Any) -> Any:
+        """Run to the end and return the state."""
+        ...
+
+    async def aget_state(self, config: Any) -> Any:
+        """Return the last checkpoint of a thread."""
+        ...
+
+
 async def run_turn(
-    graph: CompiledStateGraph[Any, Any, Any, Any],
+    graph: Runnable,
     turn: Turn,
     context: Context,
     *,
     thread: str | None = None,
+    renew: bool = False,
 ) -> dict[str, Any]:
     """Return the final state of a turn.
 
@@ -38,9 +50,10 @@ async def run_turn(
         turn: Its input, from :func:`cbtguard.nodes.fresh_turn`.
         context: Services, bounds and desk.
         thread: Id of the talk; None for a turn that stands alone.
+        renew: The vault of the talk is lost; the desk gets one whose numbers go on where the talk's were.
     """
     known: dict[str, Any] = {"thread": thread or "none", "turn": 1}
-    config: dict[str, Any] = {"callbacks": []}
+    config: Any = {"callbacks": []}
     if thread is not None:
         config["configurable"] = {"thread_id": thread}
     fault = None
@@ -48,8 +61,13 @@ async def run_turn(
     try:
         async with asyncio.timeout(context.limits.turn_s):
             if thread is not None:
-                known = await _known(graph, config, thread)
-            state = await graph.ainvoke({**turn, **known}, config, context=context, durability=_durability(thread))
+                past = (await graph.aget_state(config)).values
+                known["turn"] = int(past.get("turn") or 0) + 1
+                if renew:
+                    context.desk.vault = Vault(past.get("counters") or {})
+            state = await graph.ainvoke(
+                {**turn, **known}, config, context=context, durability=_durability(thread)
+            )
     except TimeoutError:
         fault = f"turn:{Fault.TIMEOUT.value}:turn_s"
     except Exception as error:  # noqa: BLE001 - whatever fails, the person gets a reply
@@ -62,18 +80,13 @@ async def run_turn(
     return await _fall_back({**fresh_turn(**_basics(turn)), **known}, context, fault)
 
 
-async def _known(graph: CompiledStateGraph[Any, Any, Any, Any], config: Any, thread: str) -> dict[str, Any]:
-    past = (await graph.aget_state(config)).values
-    return {"thread": thread, "turn": int(past.get("turn") or 0) + 1}
-
-
 def _durability(thread: str | None) -> Any:
     # One checkpoint a turn is all that a next turn needs; the record is written by its own stop.
     return "exit" if thread is not None else None
 
 
 def _basics(turn: Turn) -> dict[str, str]:
-    return {key: turn[key] for key in ("turn_id", "at", "asked_language", "region")}  # type: ignore[literal-required]
+    return {key: turn[key] for key in ("turn_id", "at", "asked_language", "region", "language")}
 
 
 def _complete(state: Any) -> bool:
@@ -91,7 +104,11 @@ async def _fall_back(state: dict[str, Any], context: Context, fault: str) -> dic
 
     referral = last_resort(context, state["language"], state["region"])
     state.update(
-        faults=[*state["faults"], fault], reason="fault", route="referred", referral=referral, reply=referral["text"]
+        faults=[*state["faults"], fault],
+        reason="fault",
+        route="referred",
+        referral=referral,
+        reply=referral["text"],
     )
     with contextlib.suppress(Exception):
         async with asyncio.timeout(context.limits.record_s):

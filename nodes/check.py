@@ -37,7 +37,8 @@ async def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         if desk.vault.known(draft.text):
             defects.append("identifier")
         # What an answer cites is looked up later, whatever checker is in use.
-        if not set(draft.citations) <= {note["note_id"] for note in state["notes"]}:
+        given = {note["note_id"] for note in state["notes"]}
+        if not set(draft.citations) <= given and "invented_citation" not in defects:
             defects.append("invented_citation")
         if not review.passed or defects:
             desk.draft = None

@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves annota
 
 from cbtguard.nodes.context import Context  # noqa: TC001 - LangGraph resolves annotations
 from cbtguard.nodes.state import (
-    State,  # noqa: TC001 - LangGraph resolves annotations
+    State,
     care_of,
 )
 from cbtguard.nodes.stop import ask, garbage, timed

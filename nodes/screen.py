@@ -7,7 +7,7 @@ from typing import Any
 from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves annotations
 
 from cbtguard.nodes.context import Context  # noqa: TC001 - LangGraph resolves annotations
-from cbtguard.nodes.state import Json, State, care_of  # noqa: TC001 - LangGraph resolves annotations
+from cbtguard.nodes.state import Json, State, care_of
 from cbtguard.nodes.stop import ask, timed
 from cbtguard.safety.language import OTHER, UNDETERMINED, detect
 from cbtguard.safety.risk import Level, PastTurn, Risk

@@ -56,7 +56,7 @@ class State(Turn):
     """Highest placeholder number per entity type, so that a lost vault never confuses two people."""
 
 
-def fresh_turn(*, turn_id: str, at: str, asked_language: str, region: str) -> Turn:
+def fresh_turn(*, turn_id: str, at: str, asked_language: str, region: str, language: str = "") -> Turn:
     """Return the input of a turn: nothing of an earlier turn shows through, whatever fails."""
     return Turn(
         turn_id=turn_id,
@@ -64,7 +64,7 @@ def fresh_turn(*, turn_id: str, at: str, asked_language: str, region: str) -> Tu
         asked_language=asked_language,
         region=region,
         question="",
-        language="zh-Hans" if asked_language == "auto" else asked_language,
+        language=language or ("zh-Hans" if asked_language == "auto" else asked_language),
         risk=None,
         notes=[],
         attempts=0,

@@ -53,49 +53,52 @@ def detect(text: str) -> str:
     Han characters decide for Chinese unless kana or hangul are frequent; Latin letters are English when
     enough of the words are common English ones, Chinese when they are pinyin, else ``other``.
     """
-    data = _data()
     text = _PLACEHOLDER.sub(" ", text)
-    han = len(_HAN.findall(text))
-    kana = hangul = latin = other = 0
-    for char in text:
-        if char < "\u0250":
-            latin += char.isalpha()
-        elif "\u3040" <= char <= "\u30ff":
-            kana += 1
-        elif "\uac00" <= char <= "\ud7af" or "\u1100" <= char <= "\u11ff":
-            hangul += 1
-        elif char.isalpha() and not _HAN.match(char):
-            name = unicodedata.name(char, "")
-            if name.startswith(("FULLWIDTH LATIN", "MATHEMATICAL", "LATIN")):
-                latin += 1
-            else:
-                other += 1
-    if kana > 0.15 * (han + kana):
-        return OTHER
-    if hangul + other > han + latin / 4:
+    han, latin, kana, other = _scripts(text)
+    if kana > 0.15 * (han + kana) or other > han + latin / 4:
         return OTHER
     # One Chinese character says about as much as three or four letters.
     if han and han * 4 >= latin:
-        traditional = sum(char in data["traditional"] for char in text)
-        return Language.ZH_HANT.value if traditional >= max(1, 0.04 * han) else Language.ZH_HANS.value
-    if not latin:
-        return UNDETERMINED
+        traditional = sum(char in _data()["traditional"] for char in text)
+        return (Language.ZH_HANT if traditional >= max(1, 0.04 * han) else Language.ZH_HANS).value
+    return _latin_language(text, mixed=han > 0) if latin else UNDETERMINED
+
+
+def _scripts(text: str) -> tuple[int, int, int, int]:
+    """Count Han, Latin, kana and all other letters."""
+    counts = {"han": 0, "latin": 0, "kana": 0, "other": 0}
+    for char in text:
+        if char.isalpha():
+            counts[_script(char)] += 1
+    return counts["han"], counts["latin"], counts["kana"], counts["other"]
+
+
+def _script(char: str) -> str:
+    if char < "\u0250":
+        return "latin"
+    if _HAN.match(char):
+        return "han"
+    if "\u3040" <= char <= "\u30ff":
+        return "kana"
+    latin = unicodedata.name(char, "").startswith(("FULLWIDTH LATIN", "MATHEMATICAL", "LATIN"))
+    return "latin" if latin else "other"
+
+
+def _latin_language(text: str, *, mixed: bool) -> str:
+    """English, pinyin, or another language in Latin letters."""
+    data = _data()
     words = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
-    if not words:
-        return OTHER
     english = sum(word in data["english"] for word in words)
     foreign = sum(word in data["foreign"] for word in words)
     pinyin = sum(_is_pinyin(word, data["pinyin"]) for word in words)
     # Pinyin goes first: its syllables (si, le, la) are words elsewhere.
     if pinyin > 0.8 * len(words) and pinyin > max(english, foreign):
         return Language.ZH_HANS.value
-    if foreign > english:
+    if not words or foreign > english:
         return OTHER
-    if english >= max(1, 0.2 * len(words)):
+    if english >= max(1, 0.2 * len(words)) or (len(words) <= 6 and text.isascii()):
         return Language.EN.value
-    if len(words) <= 6 and text.isascii():
-        return Language.EN.value
-    return Language.ZH_HANS.value if han else OTHER
+    return Language.ZH_HANS.value if mixed else OTHER
 
 
 def _is_pinyin(word: str, syllables: frozenset[str]) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LENGTH = 1e-3
 """How far from 1 a vector's length may be."""
-_LONGEST = 400
+_LONGEST = 120
 """Characters of the longest text: a retriever encodes the clauses that name the trouble, not a letter."""
 _SAME = 0.99
 """Cosine from which two vectors count as those of the same text: batches may round another way."""

@@ -58,6 +58,11 @@ class Material:
     """Shipped notes that a writer is given."""
 
     @property
+    def few(self) -> tuple[str, ...]:
+        """One ordinary question a language, for what takes long."""
+        return tuple(texts[0] for texts in self.questions.values())
+
+    @property
     def plain(self) -> tuple[str, ...]:
         """All ordinary questions, in a fixed order."""
         return tuple(text for texts in self.questions.values() for text in texts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cbtguard.safety.errors import CbtguardError
 
 
-class ConformanceFailure(CbtguardError):  # noqa: N818 - a finding about a plug-in, not a fault
+class ConformanceFailure(CbtguardError):
     """A plug-in does not do what the flow relies on."""
 
 

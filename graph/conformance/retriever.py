@@ -41,7 +41,7 @@ async def hits(retriever: Any) -> None:
 
 async def at_most_k(retriever: Any) -> None:
     """No more hits than asked for; asking for fewer gives the same best ones."""
-    for text in material().plain:
+    for text in material().few:
         several = list(await call(retriever.retrieve, text, k=3))
         for k in (1, 2, 3):
             found = list(await call(retriever.retrieve, text, k=k))
@@ -51,7 +51,7 @@ async def at_most_k(retriever: Any) -> None:
 
 async def best_first(retriever: Any) -> None:
     """Scores fall, and no note comes twice."""
-    for text in material().plain:
+    for text in material().few:
         found = await call(retriever.retrieve, text, k=3)
         scores = [hit.score for hit in found]
         require(scores == sorted(scores, reverse=True), "the hits are not ordered by score")
@@ -60,7 +60,7 @@ async def best_first(retriever: Any) -> None:
 
 async def known_notes(retriever: Any, *, library: Container[str] | None) -> None:
     """Note ids may enter the record and are those of the library."""
-    for text in material().plain:
+    for text in material().few:
         for hit in await call(retriever.retrieve, text, k=3):
             require_identifier(hit.note_id, "note_id")
             require(
@@ -76,12 +76,12 @@ async def odd_questions(retriever: Any) -> None:
 
 async def deterministic(retriever: Any) -> None:
     """The same question gets the same hits, whatever was asked in between."""
-    await common.require_steady(_listed(retriever), [(text,) for text in material().plain], "the result")
+    await common.require_steady(_listed(retriever), [(text,) for text in material().few], "the result")
 
 
 async def thread_safe(retriever: Any) -> None:
     """Eight askers at once get what each would get alone."""
-    inputs = [(material().plain[i % len(material().plain)],) for i in range(bench.AT_ONCE)]
+    inputs = [(material().few[i % len(material().few)],) for i in range(bench.AT_ONCE)]
     await common.require_shareable(_listed(retriever), inputs, "the result")
 
 

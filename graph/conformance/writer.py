@@ -6,6 +6,7 @@ import asyncio
 import copy
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cbtguard.graph.conformance import bench, common
@@ -22,18 +23,17 @@ if TYPE_CHECKING:
     from cbtguard.graph.conformance.report import ConformanceReport
     from cbtguard.nodes.writers.task import Writer
 
-_HELD_S = 1.0
-"""Longest a writer may keep the event loop from running: no timeout can fire meanwhile."""
-_END_S = 5.0
-"""Longest a cancelled write may take to end."""
 
-
-def check_writer(make: Callable[[], Writer], *, limit_s: float = bench.LIMIT_S) -> ConformanceReport:
+def check_writer(
+    make: Callable[[], Writer], *, limit_s: float = bench.LIMIT_S, held_s: float = 1.0, end_s: float = 5.0
+) -> ConformanceReport:
     """Return whether a writer writes drafts the flow can check, shares well and lets itself be cancelled.
 
     Args:
         make: Makes the writer; called once.
         limit_s: Longest one check may take.
+        held_s: Longest a writer may keep the event loop from running: no timeout can fire meanwhile.
+        end_s: Longest a cancelled write may take to end.
     """
     trials = (
         common.name,
@@ -44,7 +44,12 @@ def check_writer(make: Callable[[], Writer], *, limit_s: float = bench.LIMIT_S) 
         unchanged_task,
         odd_questions,
     )
-    return bench.run("writer", make, (*trials, together, free_loop, cancelled), limit_s)
+    return bench.run(
+        "writer",
+        make,
+        (*trials, together, partial(free_loop, held_s=held_s), partial(cancelled, end_s=end_s)),
+        limit_s,
+    )
 
 
 async def draft(writer: Any) -> None:
@@ -114,7 +119,7 @@ async def together(writer: Any) -> None:
         require(set(written.citations) <= {n.id for n in task.notes}, "a draft cites another turn's notes")
 
 
-async def free_loop(writer: Any) -> None:
+async def free_loop(writer: Any, *, held_s: float) -> None:
     """While a draft is written, the event loop goes on: else no timeout can fire."""
     longest = 0.0
 
@@ -133,17 +138,17 @@ async def free_loop(writer: Any) -> None:
         await asyncio.sleep(0.05)
     finally:
         pulse.cancel()
-    require(longest < _HELD_S, f"the event loop stood still for {longest:.1f} s")
+    require(longest < held_s, f"the event loop stood still for {longest:.1f} s")
 
 
-async def cancelled(writer: Any) -> None:
+async def cancelled(writer: Any, *, end_s: float) -> None:
     """A write that is cancelled ends, at once or early in its work."""
     for wait in (0.0, 0.05):
         task = asyncio.ensure_future(writer.write(_task(material().plain[0])))
         await asyncio.sleep(wait)
         task.cancel()
-        await asyncio.wait({task}, timeout=_END_S)
-        require(task.done(), f"a cancelled write was still running after {_END_S:g} s")
+        await asyncio.wait({task}, timeout=end_s)
+        require(task.done(), f"a cancelled write was still running after {end_s:g} s")
         if not task.cancelled():
             task.exception()
     # The writer must still be of use afterwards.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,10 +11,12 @@ from cbtguard.graph.verify.observe import REGION, Observation
 from cbtguard.graph.verify.services import SECRETS
 
 if TYPE_CHECKING:
+    from cbtguard.safety.record import StoredEntry
     from cbtguard.safety.referral import Referrals
 
 Check = Callable[["Observation", "Referrals"], Iterator[str]]
 
+_REPLIED = re.compile(r"'reply': (?:'[^']|\"[^\"])")
 _MODELS = ("retrieve", "generate", "check")
 _GRAVE = ("crisis", "crisis_other", "emergency")
 
@@ -47,7 +50,7 @@ def crisis_ends_in_people(seen: Observation, referrals: Referrals) -> Iterator[s
     reply = str(seen.state.get("reply", ""))
     if not _vetted(reply, referrals, seen):
         yield "the reply to a crisis is not a vetted text"
-    elif reply != referrals.last_resort(seen.state["language"]) and not any(
+    elif reply != referrals.last_resort(str(seen.state.get("language"))) and not any(
         line.region == REGION for line in seen.lines
     ):
         yield "the reply to a crisis names no line of the user's region"
@@ -111,19 +114,26 @@ def one_record(seen: Observation, _: Referrals) -> Iterator[str]:
         yield f"the turn left {len(seen.entries)} entries"
     if not seen.entries and seen.state.get("route") == "answered":
         yield "an answer left without an entry"
+    if _left_early(seen):
+        yield "the reply left before the record was asked to keep its entry"
     if not seen.entries and seen.state.get("record_id") is not None:
         yield "the reply names an entry that does not exist"
     if not seen.chain_ok:
         yield "the chain of the record does not verify"
     for stored in seen.entries:
-        if stored.entry.route != seen.state.get("route"):
-            yield "the entry names another route than the reply took"
-        if stored.record_id != seen.state.get("record_id"):
-            yield "the reply does not name its entry"
-        if bool(stored.entry.faults) != bool([c for c in seen.faults() if c.stop != "record"]) and not _odd(seen):
-            yield "the entry does not tell of the faults"
-        if seen.chose("screen") in _GRAVE and stored.entry.level not in {"crisis", "emergency"}:
-            yield "the entry does not tell of the crisis"
+        yield from _misfits(seen, stored)
+
+
+def _misfits(seen: Observation, stored: StoredEntry) -> Iterator[str]:
+    """What an entry tells otherwise than it was."""
+    if stored.entry.route != seen.state.get("route"):
+        yield "the entry names another route than the reply took"
+    if stored.record_id != seen.state.get("record_id"):
+        yield "the reply does not name its entry"
+    if bool(stored.entry.faults) != bool([c for c in seen.faults() if c.stop != "record"]) and not _odd(seen):
+        yield "the entry does not tell of the faults"
+    if seen.chose("screen") in _GRAVE and stored.entry.level not in {"crisis", "emergency"}:
+        yield "the entry does not tell of the crisis"
 
 
 def bounded(seen: Observation, _: Referrals) -> Iterator[str]:
@@ -155,7 +165,7 @@ def nobody_abandoned(turns: tuple[Observation, ...], referrals: Referrals) -> It
                 yield f"turn {number} of a talk in care mode was not met by care"
             if reply == previous:
                 yield f"turn {number} repeats the words of the turn before"
-            if not seen.lines and reply != referrals.last_resort(seen.state["language"]):
+            if not seen.lines and reply != referrals.last_resort(str(seen.state.get("language"))):
                 yield f"turn {number} of a talk in care mode names no help"
         elif not seen.faults() and level in {"none", "watch"} and route != "answered":
             yield f"turn {number} is still referred although care mode is over"
@@ -164,6 +174,12 @@ def nobody_abandoned(turns: tuple[Observation, ...], referrals: Referrals) -> It
 
 def _vetted(reply: str, referrals: Referrals, seen: Observation) -> bool:
     return referrals.is_vetted(reply) or reply == referrals.last_resort(str(seen.state.get("language")))
+
+
+def _left_early(seen: Observation) -> bool:
+    """Whether a stream showed the reply before the record was asked."""
+    asked = next((number for number, what, _ in seen.calls if what == "record"), None)
+    return any(_REPLIED.search(chunk) and (asked is None or number < asked) for number, chunk in seen.chunks)
 
 
 def _odd(seen: Observation) -> bool:

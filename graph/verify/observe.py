@@ -12,7 +12,6 @@ from cbtguard.nodes import Context, Desk, Limits, fresh_turn
 from cbtguard.safety.privacy import Vault
 
 if TYPE_CHECKING:
-    from langgraph.graph.state import CompiledStateGraph
 
     from cbtguard.graph.verify.script import Choice
 
@@ -67,7 +66,7 @@ class _Lines(logging.Handler):
 class _Watched:
     """The compiled graph, run through its streams so that all of them are seen."""
 
-    graph: CompiledStateGraph[Any, Any, Any, Any]
+    graph: Any
     run: Scripted
     modes: tuple[str, ...]
     chunks: list[tuple[int, str]] = field(default_factory=list)
@@ -90,7 +89,7 @@ class _Watched:
 
 
 async def observe(
-    graph: CompiledStateGraph[Any, Any, Any, Any],
+    graph: Any,
     run: Scripted,
     limits: Limits,
     *,
@@ -112,7 +111,7 @@ async def observe(
     state: dict[str, Any] = {}
     raised = None
     try:
-        state = await run_turn(watched, turn, context, thread=thread)  # type: ignore[arg-type]
+        state = await run_turn(watched, turn, context, thread=thread)
     except BaseException as error:  # noqa: BLE001 - that something got out is the finding
         raised = type(error).__name__
     finally:

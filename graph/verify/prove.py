@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -76,13 +77,20 @@ class Proof:
             "paths": self.paths,
             "talks": self.talks,
             "clauses": [
-                {"id": c, "title": titles[c], "checked": self.checks.get(c, 0), "violations": self.counts.get(c, 0)}
+                {
+                    "id": c,
+                    "title": titles[c],
+                    "checked": self.checks.get(c, 0),
+                    "violations": self.counts.get(c, 0),
+                }
                 for c in titles
             ],
             "violations": [violation.as_dict() for violation in self.violations],
         }
 
-    def add(self, clause: str, whats: list[str], choices: tuple[Any, ...], calls: list[tuple[int, str, str]]) -> None:
+    def add(
+        self, clause: str, whats: list[str], choices: tuple[Any, ...], calls: list[tuple[int, str, str]]
+    ) -> None:
         """Count a check and keep what it found."""
         self.checks[clause] = self.checks.get(clause, 0) + 1
         for what in dict.fromkeys(whats):
@@ -118,89 +126,107 @@ def prove(
         stop_at_first: End at the first violation.
         progress: Told of the proof so far every few hundred paths.
     """
-    proof = Proof()
-    referrals = Referrals(FileDirectory())
-    library = NoteLibrary()
+    run = _Run(
+        compile_graph=compile_graph,
+        proof=Proof(),
+        referrals=Referrals(FileDirectory()),
+        library=NoteLibrary(),
+        stop_at_first=stop_at_first,
+        progress=progress,
+    )
     for part in (_single_turns, _bounds, _talks):
-        part(compile_graph, proof, referrals, library, stop_at_first, progress)
-        if stop_at_first and not proof.holds:
+        part(run)
+        if run.over:
             break
-    return proof
+    return run.proof
 
 
-def _single_turns(
-    compile_graph: Compile, proof: Proof, referrals: Referrals, library: NoteLibrary, first: bool, progress: Any
-) -> None:
-    graph = compile_graph(LIMITS)
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """What the parts of a verification share."""
+
+    compile_graph: Compile
+    proof: Proof
+    referrals: Referrals
+    library: NoteLibrary
+    stop_at_first: bool
+    progress: Callable[[Proof], None] | None
+
+    @property
+    def over(self) -> bool:
+        return self.stop_at_first and not self.proof.holds
+
+    def scripted(self, script: Script) -> Scripted:
+        return Scripted(script, self.referrals, self.library)
+
+    def check(self, seen: Observation) -> None:
+        for clause in CLAUSES:
+            self.proof.add(clause.id, list(clause.check(seen, self.referrals)), seen.choices, seen.calls)
+
+    def tell(self, done: int, every: int) -> None:
+        if self.progress is not None and done % every == 0:
+            self.progress(self.proof)
+
+
+def _single_turns(run: _Run) -> None:
+    graph = run.compile_graph(LIMITS)
     loop = VirtualLoop()
     prefix: tuple[int, ...] | None = ()
     try:
-        while prefix is not None:
+        while prefix is not None and not run.over:
             script = Script(prefix)
-            seen = loop.run(observe(graph, Scripted(script, referrals, library), LIMITS, now=loop.time))
-            _check(proof, seen, referrals)
-            proof.paths += 1
-            if progress is not None and proof.paths % 200 == 0:
-                progress(proof)
-            if first and not proof.holds:
-                return
+            run.check(loop.run(observe(graph, run.scripted(script), LIMITS, now=loop.time)))
+            run.proof.paths += 1
+            run.tell(run.proof.paths, 200)
             prefix = script.next_prefix()
     finally:
         loop.close()
 
 
-def _bounds(
-    compile_graph: Compile, proof: Proof, referrals: Referrals, library: NoteLibrary, first: bool, progress: Any
-) -> None:
-    """The bound on drafts, for other numbers: every draft fails, or the last one passes, or every stop is slow."""
-    del first, progress
+def _bounds(run: _Run) -> None:
+    """The bound on drafts, for other numbers: every draft fails, or only the last one passes."""
     loop = VirtualLoop()
     try:
-        for generations in (1, 3, 5):
+        for generations, last in itertools.product((1, 3, 5), ("fail", "pass")):
             limits = Limits(generations=generations, care_turns=2)
-            graph = compile_graph(limits)
-            for passes in (False, True):
-                run = Scripted(_Fixed(check=["fail"] * (generations - 1) + ["pass" if passes else "fail"]), referrals, library)
-                _check(proof, loop.run(observe(graph, run, limits, now=loop.time)), referrals)
-                proof.paths += 1
+            script = _Fixed(check=["fail"] * (generations - 1) + [last])
+            graph = run.compile_graph(limits)
+            run.check(loop.run(observe(graph, run.scripted(script), limits, now=loop.time)))
+            run.proof.paths += 1
     finally:
         loop.close()
 
 
-def _talks(
-    compile_graph: Compile, proof: Proof, referrals: Referrals, library: NoteLibrary, first: bool, progress: Any
-) -> None:
+def _talks(run: _Run) -> None:
     loop = VirtualLoop()
+    proof = run.proof
     try:
-        graph = compile_graph(LIMITS, checkpointer=InMemorySaver(serde=serializer()))
+        graph = run.compile_graph(LIMITS, checkpointer=InMemorySaver(serde=serializer()))
         for number, levels in enumerate(itertools.product(_TALK_LEVELS, repeat=TALK_LENGTH)):
-            if not any(level == "crisis" for level in levels[:-1]) and any(level == "crisis" for level in levels):
-                continue
-            turns = loop.run(_talk(graph, levels, f"talk-{number}", referrals, library, loop))
+            if run.over:
+                return
+            turns = loop.run(_talk(run, graph, levels, f"talk-{number}"))
             for seen in turns:
-                _check(proof, seen, referrals)
+                run.check(seen)
             choices = tuple(itertools.chain.from_iterable(seen.choices for seen in turns))
             calls = list(itertools.chain.from_iterable(seen.calls for seen in turns))
-            proof.add(TALK_CLAUSE, list(nobody_abandoned(turns, referrals)), choices, calls)
+            proof.add(TALK_CLAUSE, list(nobody_abandoned(turns, run.referrals)), choices, calls)
             proof.talks += 1
-            if progress is not None and proof.talks % 50 == 0:
-                progress(proof)
-            if first and not proof.holds:
-                return
+            run.tell(proof.talks, 50)
     finally:
         loop.close()
 
 
-async def _talk(
-    graph: Any, levels: tuple[str, ...], thread: str, referrals: Referrals, library: NoteLibrary, loop: VirtualLoop
-) -> tuple[Observation, ...]:
+async def _talk(run: _Run, graph: Any, levels: tuple[str, ...], thread: str) -> tuple[Observation, ...]:
     vault = Vault()
+    now = asyncio.get_running_loop().time
     turns = []
     for level in levels:
-        run = Scripted(_Fixed(screen=["raise" if level == "fault" else level]), referrals, library)
-        turns.append(
-            await observe(graph, run, LIMITS, thread=thread, vault=vault, modes=("values", "updates"), now=loop.time)
+        scripted = run.scripted(_Fixed(screen=["raise" if level == "fault" else level]))
+        seen = await observe(
+            graph, scripted, LIMITS, thread=thread, vault=vault, modes=("values", "updates"), now=now
         )
+        turns.append(seen)
     await graph.checkpointer.adelete_thread(thread)
     return tuple(turns)
 
@@ -217,11 +243,6 @@ class _Fixed(Script):
         outcome = wanted.pop(0) if wanted else alternatives[0]
         self._prefix = (*(i for i, _ in self.taken), alternatives.index(outcome))
         return super().pick(stop, alternatives)
-
-
-def _check(proof: Proof, seen: Observation, referrals: Referrals) -> None:
-    for clause in CLAUSES:
-        proof.add(clause.id, list(clause.check(seen, referrals)), seen.choices, seen.calls)
 
 
 __all__ = ["LIMITS", "MODES", "Proof", "Violation", "prove"]

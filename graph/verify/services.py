@@ -87,17 +87,16 @@ class Scripted:
 
     def services(self) -> Services:
         """Return the services for a context."""
-        return Services(
-            redactor=_Redactor(self),
-            detector=_Detector(self),
-            retriever=_Retriever(self),
-            library=self._library,
-            writer=_Writer(self),
-            checker=_Checker(self),
-            referrals=_Desk(self, self._referrals),
-            record=_Record(self),
-            clock=lambda: 1_800_000_000.0,
-        )
+        # The flow awaits a service that is a coroutine function; the Protocols name the blocking form.
+        parts: dict[str, Any] = {
+            "redactor": _Redactor(self),
+            "detector": _Detector(self),
+            "retriever": _Retriever(self),
+            "checker": _Checker(self),
+            "referrals": _Desk(self, self._referrals),
+            "record": _Record(self),
+        }
+        return Services(library=self._library, writer=_Writer(self), clock=lambda: 1_800_000_000.0, **parts)
 
     async def outcome(self, stop: str, alternatives: tuple[str, ...], payload: object) -> str:
         """Log a call and return its outcome, or fail as the script says."""
@@ -138,7 +137,9 @@ class _Redactor(_Part):
         pairs = [(EntityType.PERSON, NAME), (EntityType.PHONE, PHONE)]
         marks = {value: vault.placeholder(kind, value, "zh") for kind, value in pairs}
         if outcome == "foreign":
-            return Redaction(text=FOREIGN.format(name=marks[NAME], phone=marks[PHONE]), entities=(), placeholders=())
+            return Redaction(
+                text=FOREIGN.format(name=marks[NAME], phone=marks[PHONE]), entities=(), placeholders=()
+            )
         if outcome == "leaky":
             return Redaction(text=text, entities=(), placeholders=())
         protected = text
@@ -206,7 +207,9 @@ class _Checker(_Part):
         if outcome == "garbage":
             return True
         finding = PartFinding(present=outcome == "pass", evidence="", start=0, end=0, score=0.5)
-        defects = () if outcome == "pass" else (Defect(code="off_topic", evidence="", reason="-", reason_zh="-"),)
+        defects = (
+            () if outcome == "pass" else (Defect(code="off_topic", evidence="", reason="-", reason_zh="-"),)
+        )
         if outcome == "pass":
             for mark in self.run.log.drafts:
                 if mark in answer:

@@ -10,14 +10,14 @@ import numpy as np
 from cbtguard.safety.risk.features import pieces, windows
 from cbtguard.safety.risk.model import Kind, Level, Subject
 from cbtguard.safety.risk.normalise import normalise
-from cbtguard.safety.risk.weights import HEADS, LEVEL_HEADS, OTHER_HEAD, THRESHOLDS, Weights
+from cbtguard.safety.risk.weights import HEADS, LEVEL_HEADS, OTHER_HEAD, SCRIPTS, THRESHOLDS, Weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from cbtguard.lab.risk.corpus import Line
+    from cbtguard.lab.risk.lines import Line
 
 _MIN_LINES = 2
 """A piece must occur in this many lines; those that occur once only teach the line by heart."""
@@ -35,7 +35,7 @@ class Options:
 
     size: int = 200_000
     """Pieces that are kept, those that weigh most."""
-    window_cost: float = 0.5
+    window_cost: float = 0.75
     """Taken off the logit of a window of a longer text, before calibration."""
 
 
@@ -146,7 +146,7 @@ def _pack(
         table=np.rint(table / scales).astype(np.int8),
         scales=scales.astype(np.float32),
         biases=np.array(biases, dtype=np.float32),
-        thresholds=dict.fromkeys(THRESHOLDS, 0.5),
+        thresholds={script: dict.fromkeys(THRESHOLDS, 0.5) for script in SCRIPTS},
         window_cost=options.window_cost,
         card={},
     )

@@ -10,7 +10,7 @@ from cbtguard.safety.risk.model import Level
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from cbtguard.lab.risk.corpus import Line
+    from cbtguard.lab.risk.lines import Line
 
 _Z = 1.959964
 """95 %."""

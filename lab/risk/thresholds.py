@@ -10,23 +10,25 @@ import numpy as np
 
 from cbtguard.safety.risk.fusion import learned_level
 from cbtguard.safety.risk.model import Level
-from cbtguard.safety.risk.weights import LEVEL_HEADS
+from cbtguard.safety.risk.weights import LEVEL_HEADS, SCRIPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from cbtguard.lab.risk.corpus import Line
+    from cbtguard.lab.risk.lines import Line
     from cbtguard.safety.risk.detector import Hits
     from cbtguard.safety.risk.learned import Reading
 
 _SURER = 1.2
 """Logits by which the model must be surer where a rule's hit was excused by the words around it."""
-_LESS_SURE = 1.0
+_LESS_SURE = 1.5
 """Logits by which it may be less sure where a rule sees a hint."""
 _HARDEST = 0.995
 """No threshold above this: beyond, calibration is guesswork."""
 _STEPS = np.round(np.arange(-3.0, 5.3, 0.05), 2)
 """Logits that are tried as thresholds."""
+_NEVER = 1.1
+"""No probability reaches it."""
 _EMERGENCY_PRECISION = 0.8
 """Share of true emergencies among those that are called one."""
 
@@ -38,15 +40,19 @@ class Bounds:
     recall: float = 0.97
     """Of the lines of labelled sets (``--dev``), at least; false alarms go before it."""
     false_alarms: float = 0.03
-    """Alarms among the lines without danger, at most, in the corpus and in the labelled sets."""
-    hints: float = 0.1
-    """Watch or more among the lines without danger, at most."""
+    """Alarms among the lines without danger of labelled sets, at most."""
+    look_alikes: float = 0.04
+    """The same for the corpus, where half of the lines without danger are there to be mistaken for it."""
+    hints: float = 0.07
+    """Watch or more among the lines without danger of labelled sets, at most; twice as much in the corpus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """What the rules and a model that has not seen it make of one line."""
 
+    script: str
+    """As :func:`cbtguard.safety.risk.weights.script_of` names it."""
     hits: Hits
     reading: Reading
 
@@ -76,47 +82,54 @@ def platt(lines: Sequence[Line], held: Sequence[Held]) -> tuple[list[float], lis
     return slopes, shifts
 
 
-def levels_of(held: Sequence[Held], chosen: dict[str, float]) -> list[Level]:
-    """Return the level that rules and model give each line, taken by itself."""
+def levels_of(held: Sequence[Held], chosen: Mapping[str, Mapping[str, float]]) -> list[Level]:
+    """Return the level that rules and model give each line, taken by itself; ``chosen`` by script."""
     levels: list[Level] = []
     for one in held:
         found = [signal.level for signal in one.hits.signals]
-        found.append(learned_level(one.hits, one.reading, chosen))
+        found.append(learned_level(one.hits, one.reading, chosen[one.script]))
         levels.append(max(found, key=lambda level: level.rank))
     return levels
 
 
-def thresholds(lines: Sequence[Line], held: Sequence[Held], bounds: Bounds) -> dict[str, float]:
-    """Return the lowest thresholds that keep the false alarms in bounds, in the corpus and in labelled sets.
+def thresholds(lines: Sequence[Line], held: Sequence[Held], bounds: Bounds) -> dict[str, dict[str, float]]:
+    """Return, for each script, the lowest thresholds that keep the false alarms in bounds.
 
-    Labelled sets are those whose origin holds a colon.
+    They are counted in the corpus and in labelled sets, which are those whose origin holds a colon.
     """
-    sets = [
-        [i for i, line in enumerate(lines) if line.level is Level.NONE and (":" in line.origin) is labelled]
-        for labelled in (False, True)
-    ]
-    off = dict.fromkeys(("watch", "watch_softened", "emergency"), 1.1)
-    grave = _lowest(held, sets, bounds.false_alarms, Level.CRISIS, lambda at: {**_crisis(at), **off})
-    hint = _lowest(
-        held, sets, bounds.hints, Level.WATCH, lambda at: {**_crisis(grave), **_watch(at), "emergency": 1.1}
-    )
-    chosen = {**_crisis(grave), **_watch(hint)}
+    return {
+        script: _of_script(
+            [line for line, one in zip(lines, held, strict=True) if one.script == script],
+            [one for one in held if one.script == script],
+            bounds,
+        )
+        for script in SCRIPTS
+    }
+
+
+def _of_script(lines: Sequence[Line], held: Sequence[Held], bounds: Bounds) -> dict[str, float]:
+    quiet = [(line, one) for line, one in zip(lines, held, strict=True) if line.level is Level.NONE]
+    corpus = [one for line, one in quiet if ":" not in line.origin]
+    labelled = [one for line, one in quiet if ":" in line.origin]
+    alarms = ((corpus, bounds.look_alikes), (labelled, bounds.false_alarms))
+    hints = ((corpus, 2 * bounds.hints), (labelled, bounds.hints))
+    off = dict.fromkeys(("watch", "watch_softened", "emergency"), _NEVER)
+    grave = _lowest(alarms, Level.CRISIS, lambda at: {**_crisis(at), **off})
+    base = {**_crisis(grave), "emergency": _NEVER}
+    hint = _lowest(hints, Level.WATCH, lambda at: {**base, **_watch(at)})
+    chosen = {**base, **_watch(hint)}
     return {**chosen, "emergency": _emergency(lines, held, chosen)}
 
 
 def _lowest(
-    held: Sequence[Held],
-    sets: Sequence[Sequence[int]],
-    share: float,
-    level: Level,
-    build: Callable[[float], dict[str, float]],
+    sets: Sequence[tuple[Sequence[Held], float]], level: Level, build: Callable[[float], dict[str, float]]
 ) -> float:
+    """Return the lowest logit at which no set has more lines at ``level`` or above than its share."""
     for at in _STEPS:
-        chosen = build(float(at))
+        chosen = dict.fromkeys(SCRIPTS, build(float(at)))
         if all(
-            sum(given.rank >= level.rank for given in levels_of([held[i] for i in some], chosen))
-            <= share * len(some)
-            for some in sets
+            sum(given.rank >= level.rank for given in levels_of(some, chosen)) <= share * len(some)
+            for some, share in sets
         ):
             return float(at)
     return float(_STEPS[-1])
@@ -136,7 +149,7 @@ def _watch(at: float) -> dict[str, float]:
 
 def _emergency(lines: Sequence[Line], held: Sequence[Held], chosen: dict[str, float]) -> float:
     """Return the lowest threshold at which an emergency that the model calls is one often enough."""
-    levels = levels_of(held, {**chosen, "emergency": 1.1})
+    levels = levels_of(held, dict.fromkeys(SCRIPTS, chosen))
     called = sorted(
         (
             (one.reading.emergency, line.level is Level.EMERGENCY)

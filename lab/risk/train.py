@@ -1,7 +1,7 @@
-"""Train the learned part of the crisis screen: ``python -m cbtguard.lab.risk.train --corpus lab/risk/corpus``.
+"""Train the learned part of the crisis screen: ``python -m cbtguard.lab.risk.train --corpus FOLDER``.
 
-Cross-validates with near-duplicates kept together, calibrates on the held-out scores, sets the thresholds there,
-trains on everything and writes the model file. The same lines give the same bytes.
+Cross-validates with near-duplicates kept together, calibrates on the held-out scores, sets the thresholds
+there, trains on everything and writes the model file. The same lines give the same bytes.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from cbtguard.lab.risk.corpus import Line, distinct, read_folder, read_labelled
 from cbtguard.lab.risk.fit import Options, calibrate, fit
 from cbtguard.lab.risk.folds import folds
+from cbtguard.lab.risk.lines import Line, distinct, read_folder, read_labelled
 from cbtguard.lab.risk.measure import false_alarms, recall, table
 from cbtguard.lab.risk.thresholds import Bounds, Held, levels_of, platt, thresholds
 from cbtguard.safety.risk.detector import RuleDetector
 from cbtguard.safety.risk.learned import MODEL, read
 from cbtguard.safety.risk.model import Level
 from cbtguard.safety.risk.normalise import normalise
+from cbtguard.safety.risk.weights import script_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,15 +61,15 @@ def cross_validate(lines: Sequence[Line], options: Options, say: Callable[[str],
     for fold in range(FOLDS):
         say(f"fold {fold + 1} of {FOLDS}")
         weights = fit([line for line, p in zip(lines, part, strict=True) if p != fold], options)
-        for number in np.flatnonzero(part == fold):
+        for number in np.flatnonzero(part == fold).tolist():
             plain = normalise(lines[number].text)
             hits = rules.hits(plain, lines[number].text)
-            held[int(number)] = Held(hits=hits, reading=read(weights, plain.text))
+            held[number] = Held(script=script_of(plain.text), hits=hits, reading=read(weights, plain.text))
     return tuple(held[number] for number in range(len(lines)))
 
 
 def report(lines: Sequence[Line], trained: Trained) -> list[str]:
-    """Return the lines of the report: the learned model alone as a curve, then rules alone, then both together."""
+    """Return the report: the learned model alone as a curve, rules alone, then both together."""
     scores = np.array([one.reading.crisis for one in trained.held])
     quiet = np.array([line.level is Level.NONE for line in lines])
     grave = np.array([line.level.refers for line in lines])
@@ -89,8 +90,20 @@ def report(lines: Sequence[Line], trained: Trained) -> list[str]:
         if line.kinds
     ]
     said.append(f"kind right on lines with a kind: {np.mean(right):.1%}")
-    said.append("thresholds: " + ", ".join(f"{k} {v}" for k, v in trained.weights.thresholds.items()))
+    said += [f"thresholds {script}: {named}" for script, named in trained.weights.thresholds.items()]
     return said
+
+
+def reached(lines: Sequence[Line], trained: Trained, bounds: Bounds) -> str:
+    """Return whether the recall that was asked for is reached on the labelled sets, false alarms in bounds."""
+    levels = levels_of(trained.held, trained.weights.thresholds)
+    chosen = [i for i, line in enumerate(lines) if ":" in line.origin]
+    if not chosen:
+        return "no labelled set: recall was not checked against the wanted one"
+    found = recall([lines[i] for i in chosen], [levels[i] for i in chosen])
+    alarms = false_alarms([lines[i] for i in chosen], [levels[i] for i in chosen])
+    word = "reached" if found.value >= bounds.recall else "NOT reached"
+    return f"labelled sets: recall {found}, {bounds.recall:.0%} {word}; false alarms {alarms}"
 
 
 def card(lines: Sequence[Line], trained: Trained) -> dict[str, object]:
@@ -114,15 +127,16 @@ def card(lines: Sequence[Line], trained: Trained) -> dict[str, object]:
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=MODEL, show_default=False)
 @click.option("--size", type=int, default=Options().size, show_default=True, help="Pieces that are kept.")
-@click.option("--recall", "wanted", type=float, default=Bounds().recall, show_default=True)
-@click.option("--false-alarms", "allowed", type=float, default=Bounds().false_alarms, show_default=True)
-def main(corpus: Path, dev: Path | None, out: Path, size: int, wanted: float, allowed: float) -> None:
+@click.option("--recall", type=float, default=Bounds().recall, show_default=True)
+@click.option("--false-alarms", type=float, default=Bounds().false_alarms, show_default=True)
+@click.option("--look-alikes", type=float, default=Bounds().look_alikes, show_default=True)
+def main(corpus: Path, dev: Path | None, out: Path, size: int, **bounds: float) -> None:
     """Train the learned part of the crisis screen and say how well it does."""
     lines = distinct((*read_folder(corpus), *(read_labelled(dev) if dev else ())))
-    bounds = Bounds(recall=wanted, false_alarms=allowed)
-    trained = train(lines, Options(size=size), bounds, click.echo)
+    wanted = Bounds(**bounds)
+    trained = train(lines, Options(size=size), wanted, click.echo)
     trained = replace(trained, weights=replace(trained.weights, card=card(lines, trained)))
-    for said in report(lines, trained):
+    for said in (*report(lines, trained), reached(lines, trained, wanted)):
         click.echo(said)
     content = trained.weights.dump()
     out.write_bytes(content)

@@ -32,7 +32,9 @@ def community_bm25(library: NoteLibrary, *, k: int = 3) -> LangChainRetriever:
         DependencyError: ``dependency.library`` when langchain-community or rank-bm25 is not installed.
     """
     retriever = bm25_retriever(library, k=k)
-    known = {doc.metadata["note_id"]: frozenset(words(doc.page_content)) for doc in retriever.docs}
+    # The words of each note as BM25 counted them, so that they are cut only once.
+    counted = zip(retriever.docs, retriever.vectorizer.doc_freqs, strict=True)
+    known = {document.metadata["note_id"]: frozenset(counts) for document, counts in counted}
 
     def shared(text: str, document: Document) -> float:
         asked = set(words(text))

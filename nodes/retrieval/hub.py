@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from huggingface_hub import snapshot_download
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import InputModule
 
@@ -32,7 +34,7 @@ class HubEncoder:
         if isinstance(model, str):
             name = model
             try:
-                model = SentenceTransformer(name, local_files_only=not download, device="cpu")
+                model = SentenceTransformer(name if download else _on_this_machine(name), device="cpu")
             except (OSError, ValueError, RuntimeError, ImportError) as error:
                 raise DependencyError(
                     "dependency.encoder",
@@ -59,6 +61,17 @@ class HubEncoder:
             list(texts), normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+def _on_this_machine(name: str) -> str:
+    """Return the folder of a model: ``name`` itself, or where the hub's cache keeps it.
+
+    SentenceTransformer asks the hub even when it is told to use local files only.
+    """
+    if Path(name).is_dir():
+        return name
+    repository = name if "/" in name else f"sentence-transformers/{name}"
+    return str(snapshot_download(repository, local_files_only=True))
 
 
 class EmbeddedModule(InputModule):

@@ -80,6 +80,10 @@ class HybridRetriever:
         self._library = library
         self._encoder = encoder
         self._index: Index = build(library, encoder, cache=cache)
+        # Models and patterns load on first use, which no first question should pay for.
+        encoder.queries(["预热"])
+        self._index.lexical.get_scores(words("预热") or ["预热"])
+        read("预热")
         self._fits = fits
         self.name = f"hybrid/{encoder.name}"
         self._problems = [{p: 1.0 if i == 0 else 0.7 for i, p in enumerate(n.problems)} for n in library]

@@ -159,8 +159,9 @@ def _stored(library: NoteLibrary, encoder: Encoder, cache: Path | None) -> Vecto
         path = folder / _file(library, encoder) if folder else None
         if path is not None and path.is_file():
             try:
-                # No pickle: a stored index must not be able to run code.
-                stored: Vectors = np.load(path, allow_pickle=False).astype(np.float32)
+                # No pickle: a stored index must not be able to run code. np.load would also open archives.
+                with path.open("rb") as stream:
+                    stored: Vectors = np.lib.format.read_array(stream, allow_pickle=False).astype(np.float32)
             except (OSError, ValueError, EOFError) as error:
                 fault = type(error).__name__
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import datetime as dt  # noqa: TC003 - pydantic resolves the annotation
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 NOTES = Path(__file__).parent / "data" / "notes"
+_FEWEST_QUESTIONS = 2
 VOCABULARY = Path(__file__).parent / "data" / "vocabulary.yaml"
 
 
@@ -175,6 +176,8 @@ def read_note(path: Path) -> Note:
         for word in getattr(note, field):
             if word not in known:
                 raise _malformed(path, f"{field}: {word!r} is not in the vocabulary")
+    if min(len(note.questions.zh), len(note.questions.en)) < _FEWEST_QUESTIONS:
+        raise _malformed(path, "questions: an answer asks two of them, so each language needs two")
     if len(note.steps.zh) != len(note.steps.en):
         raise _malformed(path, "steps: both languages must have the same number")
     return note

@@ -80,7 +80,7 @@ class _Composition:
     """One answer in the making."""
 
     def __init__(self, task: WritingTask, language: str) -> None:
-        seed = hashlib.sha256(f"{task.question}|{task.attempt}".encode()).digest()
+        seed = hashlib.sha256(f"{task.question}|{task.attempt}".encode("utf-8", "surrogatepass")).digest()
         self._pick = _Choice(random.Random(int.from_bytes(seed[:8], "big")))  # noqa: S311 - wording, not secrets
         self._task = task
         self._language = language
@@ -102,7 +102,8 @@ class _Composition:
             "empathy": self._pick.of(self._own.empathy[self._problem]),
         }
         if words and feeling:
-            return self._fill("opening", slots)
+            inside = any(f.label == feeling and f.evidence in words for f in self._reading.emotions)
+            return self._fill("opening" if inside else "opening_apart", slots)
         if words:
             return self._fill("opening_no_emotion", slots)
         slots["emotion"] = slots["emotion"] or ("不容易" if self._language == "zh" else "under strain")

@@ -22,6 +22,10 @@ _NARROW = {code: code - 0xFEE0 for code in (*range(0xFF21, 0xFF3B), *range(0xFF4
 # Single guillemets stay what they are under every Unicode normal form.
 _ANGLES = str.maketrans({"<": "‹", ">": "›", "＜": "‹", "＞": "›", "﹤": "‹", "﹥": "›"})
 
+_PASSES = 8
+"""Nesting deeper than this is an attack: all signs of which marks are made become spaces."""
+_FLAT = str.maketrans(dict.fromkeys("[]［］【】#:：﹕|｜‹›", " "))
+
 
 def neutral(text: str, marks: Iterable[str] = ()) -> str:
     """Return text without anything that a model could take for the format of its prompt.
@@ -46,7 +50,16 @@ def neutral(text: str, marks: Iterable[str] = ()) -> str:
 
 
 def _stripped(text: str, marks: Iterable[str]) -> str:
-    # A space in place of each: taking out the middle of <|im_<|x|>end|> must not make a new token.
+    for _ in range(_PASSES):
+        # A space in place of each, and once more: what is taken out may join what stood around it.
+        once = _without_marks(text, marks)
+        if once == text:
+            return text
+        text = once
+    return text.translate(_FLAT)
+
+
+def _without_marks(text: str, marks: Iterable[str]) -> str:
     rules = prompt_marks()
     for mark in marks:
         text = text.replace(mark, " ")

@@ -13,7 +13,24 @@ from cbtguard.safety.files import read_yaml
 
 _DATA = Path(__file__).parent / "data"
 _SLOTS = frozenset(
-    "quote emotion feeling empathy words habit meaning thought title idea question question2 steps step not_for encouragement".split()
+    [
+        "quote",
+        "emotion",
+        "feeling",
+        "empathy",
+        "words",
+        "habit",
+        "meaning",
+        "thought",
+        "title",
+        "idea",
+        "question",
+        "question2",
+        "steps",
+        "step",
+        "not_for",
+        "encouragement",
+    ]
 )
 
 

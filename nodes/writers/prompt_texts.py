@@ -104,7 +104,7 @@ def prompt_marks() -> PromptMarks:
         cbt_llm=form,
         stops=tuple(str(stop) for stop in _entry(data, "stops", list)),
         control=control,
-        speakers=re.compile(rf"(?<![a-z])({speakers})(?:\s*[:：﹕])+", re.IGNORECASE),
+        speakers=re.compile(rf"({speakers})(?:\s*[:：﹕])+", re.IGNORECASE),
     )
 
 

@@ -2,7 +2,8 @@
 
 A Han character, a Latin word and a sign each count as one word. The pieces are runs of one to five words,
 pairs of words with a gap between them, and triples of two neighbours and a third. Each piece is a 32-bit
-number; what counts is which numbers a text holds, not how often.
+number; what counts is which numbers a text holds, not how often. Latin words count as they are
+and, once more, without their endings.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _SPREAD_AGAIN = np.uint64(0xBF58476D1CE4E5B9)
 _DIGITS = re.compile(r"\d+")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|\S")
 _BREAK = re.compile(r"[，,、：: ]")
+_ENDINGS = ("ingly", "ings", "ing", "edly", "ed", "ies", "es", "ly", "'s", "s", "e")
 _LONG = 90
 """Characters of a sentence that are read at once."""
 _STEP = 45
@@ -42,11 +44,15 @@ _Hashes = NDArray[np.uint64]
 
 def pieces(text: str) -> Pieces:
     """Return the sorted, distinct hashes of the pieces of a normalised text. Linear in its length."""
-    words = [_word(word) for word in _WORD.findall(_DIGITS.sub("0", text))]
+    words = _WORD.findall(_DIGITS.sub("0", text))
     if not words:
         return np.zeros(0, dtype=np.uint32)
-    codes = np.array(words, dtype=np.uint64)
-    whole = np.concatenate(list(_hashes(codes)))
+    readings = [words]
+    stems = [_stem(word) for word in words]
+    if stems != words:
+        readings.append(stems)
+    codes = [np.array([_code(word) for word in reading], dtype=np.uint64) for reading in readings]
+    whole = np.concatenate([hashes for reading in codes for hashes in _hashes(reading)])
     whole *= _SPREAD
     whole ^= whole >> np.uint64(29)
     whole *= _SPREAD_AGAIN
@@ -73,8 +79,19 @@ def _hashes(codes: _Hashes) -> Iterator[_Hashes]:
 
 
 @lru_cache(maxsize=16384)
-def _word(word: str) -> int:
+def _code(word: str) -> int:
     return zlib.crc32(word.encode("utf-8", "surrogatepass"))
+
+
+@lru_cache(maxsize=16384)
+def _stem(word: str) -> str:
+    """Return a Latin word without its commonest endings, so that cut, cuts and cutting share pieces."""
+    if not word.isascii() or len(word) < 4:
+        return word
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
 
 
 def windows(text: str) -> tuple[Span, ...]:

@@ -35,7 +35,6 @@ class FusedDetector:
     def __init__(self, rules: RuleDetector | None = None, learned: LearnedDetector | None = None) -> None:
         self._rules = rules or RuleDetector()
         self._learned = learned or LearnedDetector()
-        self._thresholds = self._learned.thresholds
         self.version = f"{self._rules.version}+{self._learned.version}"
 
     def assess(self, text: str, *, history: Sequence[PastTurn] = ()) -> Risk:
@@ -43,7 +42,7 @@ class FusedDetector:
         plain = normalise(text)
         hits = self._rules.hits(plain, text)
         reading = self._learned.read(plain)
-        level = learned_level(hits, reading, self._thresholds)
+        level = learned_level(hits, reading, self._learned.thresholds(plain))
         return verdict(text, (*hits.signals, *self._learned.signals(reading, level, plain, text)), history)
 
 
@@ -53,7 +52,7 @@ def learned_level(hits: Hits, reading: Reading, thresholds: Mapping[str, float])
     Args:
         hits: What the rules saw.
         reading: What the model saw.
-        thresholds: Probabilities, as in :attr:`LearnedDetector.thresholds`.
+        thresholds: Probabilities, as from :meth:`LearnedDetector.thresholds`.
     """
     ranks = [signal.level.rank for signal in hits.signals]
     alarmed = any(rank >= Level.CRISIS.rank for rank in ranks)

@@ -17,7 +17,7 @@ from cbtguard.safety.risk.features import windows
 from cbtguard.safety.risk.model import Kind, Level, Signal, Subject
 from cbtguard.safety.risk.normalise import Normalised, normalise
 from cbtguard.safety.risk.verdict import verdict
-from cbtguard.safety.risk.weights import HEADS, LEVEL_HEADS, OTHER_HEAD, Weights
+from cbtguard.safety.risk.weights import HEADS, LEVEL_HEADS, OTHER_HEAD, Weights, script_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,10 +62,9 @@ class LearnedDetector:
         self._weights, digest = _load(path or MODEL)
         self.version = f"learned-{digest}"
 
-    @property
-    def thresholds(self) -> dict[str, float]:
-        """Probabilities from which the model speaks, by name."""
-        return dict(self._weights.thresholds)
+    def thresholds(self, plain: Normalised) -> dict[str, float]:
+        """Return the probabilities from which the model speaks, by name, for a text in this script."""
+        return dict(self._weights.thresholds[script_of(plain.text)])
 
     @property
     def card(self) -> dict[str, object]:
@@ -76,7 +75,7 @@ class LearnedDetector:
         """Return the model's own verdict; see :class:`cbtguard.safety.risk.model.RiskDetector`."""
         plain = normalise(text)
         reading = self.read(plain)
-        thresholds = self._weights.thresholds
+        thresholds = self.thresholds(plain)
         level = Level.NONE
         if reading.crisis >= thresholds["crisis"]:
             level = Level.EMERGENCY if reading.emergency >= thresholds["emergency"] else Level.CRISIS

@@ -27,7 +27,8 @@ _INVISIBLE = frozenset(
 )
 # Signs that people put between characters to get past a word list; sentence punctuation is not among them.
 _SIGNS = re.compile(
-    r"(?<=[\u3400-\u9fff])[ \t]?[*.·•・_\-~^+|/\\#&=`'\"@$%°][*.·•・_\-~^+|/\\#&=`'\"@$%° ]{0,3}(?=[\u3400-\u9fff])"
+    r"(?<=[\u3400-\u9fff])[ \t]?[*.·•・_\-~^+|/\\#&=`'\"@$%°][*.·•・_\-~^+|/\\#&=`'\"@$%° ]{0,3}"
+    r"(?=[\u3400-\u9fff])"
 )
 # A space often stands for a comma (很烦 不想 死了算了), so it goes only inside these words or between
 # characters that all stand alone.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -27,7 +28,10 @@ HEADS = (*LEVEL_HEADS, *(kind.value for kind in Kind), OTHER_HEAD)
 """Columns of the table: how grave, what about, and whether somebody else is in danger."""
 THRESHOLDS = ("crisis", "crisis_softened", "crisis_hinted", "watch", "watch_softened", "emergency")
 """Probabilities from which the detectors speak; see :mod:`cbtguard.safety.risk.fusion`."""
+SCRIPTS = ("han", "latin")
+"""What a text is written in; each has thresholds of its own, since the model knows one better than the other."""
 _FORMAT = 1
+_HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,8 +44,8 @@ class Weights:
     """Weight of each piece for each head, shape ``(n, len(HEADS))``; times ``scales``."""
     scales: NDArray[np.float32]
     biases: NDArray[np.float32]
-    thresholds: dict[str, float]
-    """Probabilities, one for each of ``THRESHOLDS``."""
+    thresholds: dict[str, dict[str, float]]
+    """For each of ``SCRIPTS``, probabilities, one for each of ``THRESHOLDS``."""
     window_cost: float
     """Taken off the logit of a window of a longer text: many windows are many chances to err."""
     card: dict[str, Any]
@@ -85,6 +89,11 @@ class Weights:
         return memory.getvalue()
 
 
+def script_of(text: str) -> str:
+    """Return which of ``SCRIPTS`` a normalised text is read as: Han when it holds any Han character."""
+    return "han" if _HAN.search(text) else "latin"
+
+
 def load(path: Path) -> tuple[Weights, str]:
     """Return the weights in a file and the hash of the file (12 hex digits).
 
@@ -119,7 +128,10 @@ def _parse(content: bytes) -> Weights:
             table=np.ascontiguousarray(file["table"].T),
             scales=file["scales"],
             biases=file["biases"],
-            thresholds={name: float(about["thresholds"][name]) for name in THRESHOLDS},
+            thresholds={
+                script: {name: float(about["thresholds"][script][name]) for name in THRESHOLDS}
+                for script in SCRIPTS
+            },
             window_cost=float(about["window_cost"]),
             card=dict(about["card"]),
         )

@@ -42,14 +42,23 @@ _WORDS = {
 @click.command("ask")
 @click.argument("text")
 @click.option("--json", "as_json", is_flag=True, help="Print everything about the answer as JSON.")
-@click.option("--region", default=None, metavar="CODE", help="Region whose help lines to show: CN, HK, TW, SG, US, GB, ZZ (elsewhere). Default: the setting.")
-@click.option("--lang", default=None, metavar="TAG", help="Language of the reply: auto, zh-Hans, zh-Hant, en.")
-@click.option("--thread", default=None, metavar="ID", help="Continue a talk under this id; kept in the home folder.")
+@click.option(
+    "--region",
+    default=None,
+    metavar="CODE",
+    help="Region whose help lines to show: CN, HK, TW, SG, US, GB, ZZ (elsewhere). Default: the setting.",
+)
+@click.option(
+    "--lang", default=None, metavar="TAG", help="Language of the reply: auto, zh-Hans, zh-Hant, en."
+)
+@click.option(
+    "--thread", default=None, metavar="ID", help="Continue a talk under this id; kept in the home folder."
+)
 @click.pass_context
 def ask_command(
     ctx: click.Context, text: str, as_json: bool, region: str | None, lang: str | None, thread: str | None
 ) -> int:
-    """Answer one message.
+    r"""Answer one message.
 
     TEXT is what the person wrote; "-" reads it from standard input. The reply holds five parts (validation,
     key thought, reflection, strategy, a look ahead) and the notes it stands on, or the way to people who
@@ -96,7 +105,9 @@ def _show(answer: Answer) -> None:
     console.print(Rule(style="dim"))
     for citation in answer.citations:
         title = citation.title_en if tongue == "en" else citation.title
-        console.print(Text(f"{words['sources']}  {title} ({citation.note_id}, {citation.evidence})", style="dim"))
+        console.print(
+            Text(f"{words['sources']}  {title} ({citation.note_id}, {citation.evidence})", style="dim")
+        )
         console.print(Text("".join(f"      {source}\n" for source in citation.sources).rstrip(), style="dim"))
     route = f"{words['route']}  {_ROUTES[tongue][answer.route.value]} · {answer.reason} · {answer.risk.level.value}"
     spent = sum(answer.timings_ms.values())
@@ -104,6 +115,11 @@ def _show(answer: Answer) -> None:
     for signal in answer.risk.signals[:3]:
         reason = signal.reason if tongue == "en" else signal.reason_zh
         console.print(Text(f"      {signal.rule}: {reason}", style="dim"))
-    console.print(Text(f"{words['record']}  {answer.record_id or '–'}   {words['by']} {answer.writer or '–'}", style="dim"))
+    console.print(
+        Text(
+            f"{words['record']}  {answer.record_id or '–'}   {words['by']} {answer.writer or '–'}",
+            style="dim",
+        )
+    )
     for fault in answer.faults:
         console.print(Text(f"      ! {fault}", style="red"))

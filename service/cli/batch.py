@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @click.option("--region", default=None, metavar="CODE", help="Region whose help lines to show.")
-@click.option("--lang", default=None, metavar="TAG", help="Language of the replies: auto, zh-Hans, zh-Hant, en.")
+@click.option(
+    "--lang", default=None, metavar="TAG", help="Language of the replies: auto, zh-Hans, zh-Hant, en."
+)
 @click.pass_context
 def batch_command(ctx: click.Context, source: str, target: str, region: str | None, lang: str | None) -> int:
-    """Answer many messages.
+    r"""Answer many messages.
 
     \b
     IN   {"id", "text"}

@@ -41,7 +41,7 @@ def _finish(source: str, target: str, fields: tuple[str, ...], work: Callable[[R
 @click.argument("target", metavar="OUT")
 @click.pass_context
 def screen_command(ctx: click.Context, source: str, target: str) -> int:
-    """Screen messages for crisis risk.
+    r"""Screen messages for crisis risk.
 
     \b
     IN   {"id", "text"}
@@ -67,7 +67,7 @@ def screen_command(ctx: click.Context, source: str, target: str) -> int:
 @click.argument("target", metavar="OUT")
 @click.pass_context
 def redact_command(ctx: click.Context, source: str, target: str) -> int:
-    """Take personal data out of messages.
+    r"""Take personal data out of messages.
 
     \b
     IN   {"id", "text"}
@@ -95,10 +95,12 @@ def redact_command(ctx: click.Context, source: str, target: str) -> int:
 @click.command("retrieve")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
-@click.option("-k", "count", default=3, show_default=True, type=click.IntRange(1, 50), help="Most notes a line.")
+@click.option(
+    "-k", "count", default=3, show_default=True, type=click.IntRange(1, 50), help="Most notes a line."
+)
 @click.pass_context
 def retrieve_command(ctx: click.Context, source: str, target: str, count: int) -> int:
-    """Find the technique notes that fit messages.
+    r"""Find the technique notes that fit messages.
 
     \b
     IN   {"id", "text"}
@@ -133,7 +135,7 @@ def retrieve_command(ctx: click.Context, source: str, target: str, count: int) -
 @click.argument("target", metavar="OUT")
 @click.pass_context
 def check_command(ctx: click.Context, source: str, target: str) -> int:
-    """Check answers, whoever wrote them.
+    r"""Check answers, whoever wrote them.
 
     \b
     IN   {"id", "question", "answer"}

@@ -24,7 +24,9 @@ def _open(ctx: click.Context) -> SqliteRecord:
     from cbtguard.safety.record import SqliteRecord  # noqa: PLC0415 - keeps help fast
 
     settings = settings_of(ctx)
-    path = settings.path("record.sqlite") if settings.record == "sqlite" else Path(settings.record).expanduser()
+    path = (
+        settings.path("record.sqlite") if settings.record == "sqlite" else Path(settings.record).expanduser()
+    )
     if settings.record == "memory" or not path.exists():
         raise RecordError(
             "record.missing",
@@ -35,7 +37,12 @@ def _open(ctx: click.Context) -> SqliteRecord:
 
 
 @log_command.command("verify")
-@click.option("--head", default=None, metavar="HASH", help="A head noted earlier; finds a record that was cut or written anew.")
+@click.option(
+    "--head",
+    default=None,
+    metavar="HASH",
+    help="A head noted earlier; finds a record that was cut or written anew.",
+)
 @click.pass_context
 def verify(ctx: click.Context, head: str | None) -> int:
     """Walk the chain; name the first bad entry and exit with 1 if there is one."""
@@ -43,12 +50,16 @@ def verify(ctx: click.Context, head: str | None) -> int:
     if report.ok:
         click.echo(f"{report.entries} entries, the chain holds. Head {report.head}")
         return 0
-    click.echo(f"The chain breaks at entry {report.first_bad}: {report.reason}. Head of the good part {report.head}")
+    click.echo(
+        f"The chain breaks at entry {report.first_bad}: {report.reason}. Head of the good part {report.head}"
+    )
     return 1
 
 
 @log_command.command("show")
-@click.option("--last", default=20, show_default=True, type=click.IntRange(1), help="How many of the newest entries.")
+@click.option(
+    "--last", default=20, show_default=True, type=click.IntRange(1), help="How many of the newest entries."
+)
 @click.pass_context
 def show(ctx: click.Context, last: int) -> int:
     """Show the newest entries, one a line."""
@@ -57,7 +68,9 @@ def show(ctx: click.Context, last: int) -> int:
     for stored in store.entries(start=max(1, total - last + 1)):
         entry = stored.entry
         rules = ",".join(entry.rules) or "-"
-        click.echo(f"{stored.record_id}  {entry.at}  {entry.route:<9} {entry.reason:<12} {entry.level:<10} {rules}")
+        click.echo(
+            f"{stored.record_id}  {entry.at}  {entry.route:<9} {entry.reason:<12} {entry.level:<10} {rules}"
+        )
     return 0
 
 
@@ -77,6 +90,3 @@ def export(ctx: click.Context, target: str, form: str) -> int:
     with Path(target).open("w", encoding="utf-8", newline="") as stream:
         write(entries, stream)
     return 0
-
-
-

@@ -70,9 +70,17 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
 
 
-@click.group(cls=_Lazy, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Lazy, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(package_name="cbtguard", prog_name="cbtguard")
-@click.option("--settings", type=click.Path(), default=None, metavar="FILE", help="TOML file with settings; CBTGUARD_* in the environment beats it.")
+@click.option(
+    "--settings",
+    type=click.Path(),
+    default=None,
+    metavar="FILE",
+    help="TOML file with settings; CBTGUARD_* in the environment beats it.",
+)
 @click.pass_context
 def _group(ctx: click.Context, settings: str | None) -> None:
     ctx.obj = {"settings": settings}

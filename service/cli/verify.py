@@ -16,8 +16,17 @@ if TYPE_CHECKING:
 
 
 @click.command("verify")
-@click.option("--json", "json_file", type=click.Path(), default=None, metavar="FILE", help="Write the proof as JSON.")
-@click.option("--mermaid", "mermaid_file", type=click.Path(), default=None, metavar="FILE", help="Write the flow as a Mermaid picture, error routes included.")
+@click.option(
+    "--json", "json_file", type=click.Path(), default=None, metavar="FILE", help="Write the proof as JSON."
+)
+@click.option(
+    "--mermaid",
+    "mermaid_file",
+    type=click.Path(),
+    default=None,
+    metavar="FILE",
+    help="Write the flow as a Mermaid picture, error routes included.",
+)
 def verify_command(json_file: str | None, mermaid_file: str | None) -> int:
     """Prove the safety contract on the compiled flow.
 
@@ -42,7 +51,9 @@ def verify_command(json_file: str | None, mermaid_file: str | None) -> int:
     if watching:
         click.echo("\r", nl=False, err=True)
     if json_file:
-        Path(json_file).write_text(json.dumps(proof.as_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        Path(json_file).write_text(
+            json.dumps(proof.as_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        )
     click.echo(table(proof))
     return 0 if proof.holds else 1
 
@@ -54,7 +65,9 @@ def table(proof: Proof) -> str:
     lines.append(f"{'clause':<8}{'':<28}{'checked':>9}{'violations':>12}")
     for clause in data["clauses"]:
         mark = "holds" if not clause["violations"] else "BROKEN"
-        lines.append(f"{clause['id']:<8}{clause['title']:<28}{clause['checked']:>9}{clause['violations']:>12}  {mark}")
+        lines.append(
+            f"{clause['id']:<8}{clause['title']:<28}{clause['checked']:>9}{clause['violations']:>12}  {mark}"
+        )
     for violation in proof.violations:
         lines += ["", f"{violation.clause}: {violation.what}"]
         lines += [f"  {number:>2}. {step}" for number, step in enumerate(violation.path, 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cbtguard.safety.errors import InputError
@@ -77,6 +77,7 @@ def test_detect(expected: str, text: str) -> None:
 
 
 @given(ANY)
+@example("\ud800")
 def test_detect_answers_for_any_text_and_always_the_same(text: str) -> None:
     found = detect(text)
     assert found in {*Language, OTHER, UNDETERMINED}
@@ -121,6 +122,7 @@ def test_to_simplified(text: str, simplified: str) -> None:
 
 
 @given(ANY)
+@example("\ud800後")
 def test_to_simplified_keeps_the_length_and_settles(text: str) -> None:
     plain = to_simplified(text)
     assert len(plain) == len(text)

@@ -1,4 +1,4 @@
-"""The checker on whole answers: sound ones pass, each missing part and each defect is found for what it is."""
+"""The checker on whole answers: sound ones pass, each missing part and each defect is found."""
 
 from __future__ import annotations
 
@@ -138,20 +138,13 @@ def test_advice_before_empathy_is_out_of_order() -> None:
     assert not review.passed
 
 
-@pytest.mark.parametrize(
-    ("name", "question"),
-    [
-        (
-            "zh-exam",
-            "我家楼上装修，电钻从早吵到晚，物业打了三次电话都没有回应，房东也推来推去，租约还剩八个月。",
-        ),
-        (
-            "en-interview",
-            "Neighbours upstairs renovate their kitchen, drilling noise echoes daily, landlord ignores emails, "
-            "lease expires August, deposit trapped, headaches constant.",
-        ),
-    ],
-)
+ELSEWHERE = {
+    "zh-exam": "我家楼上装修，电钻从早吵到晚，物业打了三次电话都没有回应，房东也推来推去，租约还剩八个月。",
+    "en-interview": "Neighbours renovate upstairs, drilling echoes daily, landlord ignores emails, lease expires.",
+}
+
+
+@pytest.mark.parametrize(("name", "question"), list(ELSEWHERE.items()))
 def test_an_answer_to_another_question_is_off_topic(name: str, question: str) -> None:
     case = SOUND[name]
     answer = put_together(case, case["parts"])
@@ -161,7 +154,7 @@ def test_an_answer_to_another_question_is_off_topic(name: str, question: str) ->
 
 @pytest.mark.parametrize(
     ("said", "defect"),
-    [("他们都说我太敏感，让我想开点", "belittle"), ("我爱你这三个字他再也不说了", "intimacy")],
+    [("他们都说我太敏感，让我想开点", "belittle"), ("他说我爱你但从来做不到", "intimacy")],
 )
 def test_the_persons_own_words_in_quotation_marks_are_no_defect(said: str, defect: str) -> None:
     case = SOUND["zh-work-block"]
