@@ -15,7 +15,7 @@ class Limits:
         SettingsError: ``settings.invalid`` when a bound is not positive.
     """
 
-    protect_s: float = 5.0
+    protect_s: float = 10.0
     screen_s: float = 5.0
     retrieve_s: float = 5.0
     generate_s: float = 60.0

@@ -30,7 +30,8 @@ def mermaid(graph: CompiledStateGraph[Any, Any, Any, Any]) -> str:
             continue
         lines.append(f"  subgraph {name}")
         lines += [f"    {stop}[{stop}]" for stop in inner.nodes]
-        lines += [f"    {line}" for line in _edges(inner) if "__" not in line]
+        ends = {_id(START), _id(END)}
+        lines += [f"    {line}" for line in _edges(inner) if ends.isdisjoint(line.split())]
         lines.append("  end")
     lines += [f"  {line}" for line in _edges(builder)]
     for name in stops:

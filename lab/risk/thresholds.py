@@ -41,7 +41,7 @@ class Bounds:
     """Of the lines of labelled sets (``--dev``), at least; false alarms go before it."""
     false_alarms: float = 0.03
     """Alarms among the lines without danger of labelled sets, at most."""
-    look_alikes: float = 0.04
+    look_alikes: float = 0.05
     """The same for the corpus, where half of the lines without danger are there to be mistaken for it."""
     hints: float = 0.07
     """Watch or more among the lines without danger of labelled sets, at most; twice as much in the corpus."""

@@ -20,6 +20,7 @@ from cbtguard.lab.risk.lines import Line, distinct, read_folder, read_labelled
 from cbtguard.lab.risk.measure import false_alarms, recall, table
 from cbtguard.lab.risk.thresholds import Bounds, Held, levels_of, platt, thresholds
 from cbtguard.safety.risk.detector import RuleDetector
+from cbtguard.safety.risk.fusion import unsettled
 from cbtguard.safety.risk.learned import MODEL, read
 from cbtguard.safety.risk.model import Level
 from cbtguard.safety.risk.normalise import normalise
@@ -64,7 +65,9 @@ def cross_validate(lines: Sequence[Line], options: Options, say: Callable[[str],
         for number in np.flatnonzero(part == fold).tolist():
             plain = normalise(lines[number].text)
             hits = rules.hits(plain, lines[number].text)
-            held[number] = Held(script=script_of(plain.text), hits=hits, reading=read(weights, plain.text))
+            held[number] = Held(
+                script=script_of(plain.text), hits=hits, reading=read(weights, unsettled(plain, hits).text)
+            )
     return tuple(held[number] for number in range(len(lines)))
 
 

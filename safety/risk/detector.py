@@ -11,7 +11,7 @@ from cbtguard.safety.risk.model import Kind, Level, Signal, Subject
 from cbtguard.safety.risk.normalise import Normalised, normalise
 from cbtguard.safety.risk.rules import Rule, RuleBook, Scope, rule_book
 from cbtguard.safety.risk.verdict import verdict
-from cbtguard.safety.text import sentences
+from cbtguard.safety.text import Span, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,8 @@ class Softened:
     """Id of the operator, or ``innocent`` for a phrase that only looks dangerous."""
     level: Level
     """What is left of the rule's level."""
+    settled: Span | None
+    """The part of the normalised text about which nothing is left to ask, such as a plain denial."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ class RuleDetector:
     def hits(self, plain: Normalised, text: str) -> Hits:
         """Return what the rules see in ``text``, whose plain spelling is ``plain``."""
         book = self._book
-        innocent = [match.span() for match in book.innocent.finditer(plain.text)]
+        innocent = [Span(start=m.start(), end=m.end()) for m in book.innocent.finditer(plain.text)]
         spans = sentences(plain.text)
         signals: list[Signal] = []
         softened: list[Softened] = []
@@ -76,37 +78,45 @@ class RuleDetector:
             for rule in book.rules:
                 for match in rule.pattern.finditer(sentence):
                     start, end = span.start + match.start(), span.start + match.end()
-                    if any(a < end and start < b for a, b in innocent):
-                        softened.append(Softened(rule=rule.id, scope="innocent", level=Level.NONE))
+                    phrase = next((span for span in innocent if span.start < end and start < span.end), None)
+                    if phrase:
+                        softened.append(
+                            Softened(rule=rule.id, scope="innocent", level=Level.NONE, settled=phrase)
+                        )
                         continue
                     level, scope = self._scoped(rule, sentence, near, match.start(), match.end())
                     if scope:
-                        softened.append(Softened(rule=rule.id, scope=scope, level=level))
+                        clause = span.start + _clause_start(sentence, match.start())
+                        settled = Span(start=clause, end=end) if scope.settles else None
+                        softened.append(Softened(rule=rule.id, scope=scope.id, level=level, settled=settled))
                     if level is Level.NONE:
                         continue
                     subject = self._subject(rule.kind, sentence, match.start(), match.end())
-                    first, last = plain.original(start, end)
-                    signals.append(
-                        Signal(
-                            detector=self.name,
-                            rule=rule.id,
-                            kind=rule.kind,
-                            level=level,
-                            subject=subject,
-                            start=first,
-                            end=last,
-                            evidence=text[first:last],
-                            score=rule.score if level is rule.level else min(rule.score, 0.4),
-                            reason=rule.reason,
-                            reason_zh=rule.reason_zh,
-                        )
-                    )
+                    signals.append(self._signal(rule, level, subject, plain.original(start, end), text))
                     break
         return Hits(signals=tuple(signals), softened=tuple(softened))
 
-    def _scoped(self, rule: Rule, sentence: str, near: str, start: int, end: int) -> tuple[Level, str]:
+    def _signal(self, rule: Rule, level: Level, subject: Subject, span: tuple[int, int], text: str) -> Signal:
+        return Signal(
+            detector=self.name,
+            rule=rule.id,
+            kind=rule.kind,
+            level=level,
+            subject=subject,
+            start=span[0],
+            end=span[1],
+            evidence=text[span[0] : span[1]],
+            score=rule.score if level is rule.level else min(rule.score, 0.4),
+            reason=rule.reason,
+            reason_zh=rule.reason_zh,
+        )
+
+    def _scoped(
+        self, rule: Rule, sentence: str, near: str, start: int, end: int
+    ) -> tuple[Level, Scope | None]:
         """Return the level that is left of a hit after the operators around it, and which one weakened it."""
-        level, weakened_by = rule.level, ""
+        level: Level = rule.level
+        weakened_by: Scope | None = None
         clause = sentence[_clause_start(sentence, start) : start]
         after = sentence[end:]
         for scope in self._book.scopes:
@@ -114,9 +124,9 @@ class RuleDetector:
                 continue
             if _applies(scope, clause, after, sentence, near):
                 if scope.effect == "cancel":
-                    return Level.NONE, scope.id
+                    return Level.NONE, scope
                 if level.rank > Level.WATCH.rank:
-                    level, weakened_by = Level.WATCH, scope.id
+                    level, weakened_by = Level.WATCH, scope
         return level, weakened_by
 
     def _subject(self, kind: Kind, sentence: str, start: int, end: int) -> Subject:

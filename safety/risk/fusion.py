@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cbtguard.safety.risk.detector import Hits, RuleDetector
 from cbtguard.safety.risk.learned import LearnedDetector, Reading
 from cbtguard.safety.risk.model import Level
-from cbtguard.safety.risk.normalise import normalise
+from cbtguard.safety.risk.normalise import Normalised, normalise
 from cbtguard.safety.risk.verdict import verdict
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 class FusedDetector:
     """Rules and learned model together: the graver decides, and the rules set how sure the model must be.
 
-    Where the words around a rule's hit excuse it (negation, idiom, fiction, research), the model must be
-    surer to raise an alarm; where a rule already sees a hint, it may be less sure.
+    What the rules settle (a plain denial, an idiom) the model does not read. Where the words around a hit
+    excuse it otherwise (fiction, research, a past that is over), the model must be surer to raise an alarm;
+    where a rule already sees a hint, it may be less sure.
 
     Args:
         rules: Rule detector; None for the shipped rules.
@@ -41,9 +43,19 @@ class FusedDetector:
         """Return the verdict on ``text``; see :class:`cbtguard.safety.risk.model.RiskDetector`."""
         plain = normalise(text)
         hits = self._rules.hits(plain, text)
-        reading = self._learned.read(plain)
+        reading = self._learned.read(unsettled(plain, hits))
         level = learned_level(hits, reading, self._learned.thresholds(plain))
         return verdict(text, (*hits.signals, *self._learned.signals(reading, level, plain, text)), history)
+
+
+def unsettled(plain: Normalised, hits: Hits) -> Normalised:
+    """Return the text with what the rules have settled (denials, idioms) blanked, every place kept."""
+    text = plain.text
+    for softened in hits.softened:
+        if softened.settled:
+            start, end = softened.settled.start, softened.settled.end
+            text = f"{text[:start]}{' ' * (end - start)}{text[end:]}"
+    return plain if text is plain.text else replace(plain, text=text)
 
 
 def learned_level(hits: Hits, reading: Reading, thresholds: Mapping[str, float]) -> Level:
@@ -56,7 +68,7 @@ def learned_level(hits: Hits, reading: Reading, thresholds: Mapping[str, float])
     """
     ranks = [signal.level.rank for signal in hits.signals]
     alarmed = any(rank >= Level.CRISIS.rank for rank in ranks)
-    if hits.softened and not alarmed:
+    if not alarmed and any(not softened.settled for softened in hits.softened):
         crisis, watch = thresholds["crisis_softened"], thresholds["watch_softened"]
     elif ranks:
         crisis, watch = thresholds["crisis_hinted"], thresholds["watch"]

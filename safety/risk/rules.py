@@ -58,6 +58,8 @@ class Scope:
     """When found in the sentence, the operator does not apply."""
     kinds: frozenset[Kind]
     """Kinds it applies to; empty for all."""
+    settles: bool
+    """Whether nothing is left to ask about the clause of the hit, as after a plain denial."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +214,7 @@ def _scope(entry: Any, terms: dict[str, str], path: Path) -> Scope:
             around=pattern("around", "(?:%s)"),
             unless=pattern("unless", "(?:%s)"),
             kinds=frozenset(Kind(kind) for kind in entry.get("kinds", ())),
+            settles=bool(entry.get("settles", False)),
         )
     except (KeyError, TypeError, ValueError, re.error) as error:
         raise _malformed(path, name, f"{type(error).__name__}: {error}") from error
