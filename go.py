@@ -46,7 +46,11 @@ def set_up(*, dev: bool) -> None:
     torch = next(line for line in files[1].read_text().splitlines() if line.startswith("torch=="))
     subprocess.run([*pip, torch], check=True, cwd=ROOT)
     group = ["--group", "dev"] if dev else []
-    subprocess.run([*pip, "--constraint", "constraints.txt", *group, "--editable", "."], check=True, cwd=ROOT)
+    # setuptools warns that an editable install sees its own folders; that is what it is for.
+    quiet = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    subprocess.run(
+        [*pip, "--constraint", "constraints.txt", *group, "--editable", "."], check=True, cwd=ROOT, env=quiet
+    )
     mark.write_text(key)
 
 

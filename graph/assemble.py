@@ -123,9 +123,9 @@ def default_retriever(settings: Settings, library: NoteLibrary) -> Retriever:
 
 def default_detector() -> RiskDetector:
     """Return the crisis screen that ships."""
-    from cbtguard.safety.risk import RuleDetector  # noqa: PLC0415 - compiles the rules
+    from cbtguard.safety.risk import FusedDetector  # noqa: PLC0415 - compiles the rules
 
-    return RuleDetector()
+    return FusedDetector()
 
 
 def _library(settings: Settings, made: dict[str, Any]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -67,9 +66,8 @@ def imports_of(path: Path) -> Iterator[tuple[int, str]]:
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             whole = ".".join(part for part in (base, node.module) if part)
             yield from ((node.lineno, f"{whole}.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if re.fullmatch(r"cbtguard(\.\w+)+", node.value):
-                yield node.lineno, node.value
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"cbtguard(\.\w+)+", str(node.value)):
+            yield node.lineno, str(node.value)
 
 
 def room_of(name: str) -> str | None:
@@ -108,7 +106,7 @@ def test_every_room_is_typed_and_seen_by_type_checkers(room: str) -> None:
     assert (ROOT / room / "py.typed").is_file()
     link = ROOT / "typings" / "cbtguard" / room
     assert link.is_symlink()
-    assert not Path(os.readlink(link)).is_absolute()
+    assert not link.readlink().is_absolute()
     assert link.resolve() == ROOT / room
 
 
@@ -311,7 +309,7 @@ def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Clean:
 
 @pytest.mark.slow
 def test_the_module_comes_from_the_clean_environment(clean: Clean, tmp_path: Path) -> None:
-    program = "import cbtguard.graph, cbtguard.lab.cli; print(cbtguard.graph.__file__); print(cbtguard.lab.cli.__file__)"
+    program = "import cbtguard.graph as a, cbtguard.lab.cli as b; print(a.__file__); print(b.__file__)"
     done = clean.run([str(clean.python), "-c", program], tmp_path / "home")
     assert done.returncode == 0, done.stderr
     assert [Path(line).is_relative_to(clean.site) for line in done.stdout.splitlines()] == [True, True]
@@ -339,8 +337,8 @@ def test_the_installed_commands_answer_and_write_at_home_only(clean: Clean, tmp_
     assert levels[1] in {"crisis", "emergency"}
     assert levels[2] == "none"
 
-    assert [path for place in (clean.neutral, clean.user) for path in place.rglob("*")] == []
-    assert list(clean.scratch.rglob("*")) == []
+    strays = [str(path) for place in (clean.neutral, clean.user, clean.scratch) for path in place.rglob("*")]
+    assert strays == []
     assert {path: path.stat().st_mtime_ns for path in clean.site.rglob("*") if path.is_file()} == installed
     watched = home.with_suffix(".log").read_text(encoding="utf-8").splitlines()
     written = {line for line in watched if not line.startswith("/dev/")}

@@ -12,7 +12,6 @@ from cbtguard.nodes import Context, Desk, Limits, fresh_turn
 from cbtguard.safety.privacy import Vault
 
 if TYPE_CHECKING:
-
     from cbtguard.graph.verify.script import Choice
 
 MODES = ("values", "updates", "messages", "custom", "tasks", "debug", "checkpoints")

@@ -41,7 +41,7 @@ class Bounds:
     """Of the lines of labelled sets (``--dev``), at least; false alarms go before it."""
     false_alarms: float = 0.03
     """Alarms among the lines without danger of labelled sets, at most."""
-    look_alikes: float = 0.05
+    look_alikes: float = 0.08
     """The same for the corpus, where half of the lines without danger are there to be mistaken for it."""
     hints: float = 0.07
     """Watch or more among the lines without danger of labelled sets, at most; twice as much in the corpus."""
@@ -149,16 +149,16 @@ def _watch(at: float) -> dict[str, float]:
 
 def _emergency(lines: Sequence[Line], held: Sequence[Held], chosen: dict[str, float]) -> float:
     """Return the lowest threshold at which an emergency that the model calls is one often enough."""
-    levels = levels_of(held, dict.fromkeys(SCRIPTS, chosen))
     called = sorted(
         (
             (one.reading.emergency, line.level is Level.EMERGENCY)
-            for line, one, level in zip(lines, held, levels, strict=True)
-            if level.refers
+            for line, one in zip(lines, held, strict=True)
+            if learned_level(one.hits, one.reading, chosen).refers
+            and all(signal.level is not Level.EMERGENCY for signal in one.hits.signals)
         ),
         reverse=True,
     )
-    threshold, right = _HARDEST, 0
+    threshold, right = _NEVER, 0
     for number, (probability, true) in enumerate(called, 1):
         right += true
         if right / number >= _EMERGENCY_PRECISION:

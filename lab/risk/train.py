@@ -22,7 +22,7 @@ from cbtguard.lab.risk.thresholds import Bounds, Held, levels_of, platt, thresho
 from cbtguard.safety.risk.detector import RuleDetector
 from cbtguard.safety.risk.fusion import unsettled
 from cbtguard.safety.risk.learned import MODEL, read
-from cbtguard.safety.risk.model import Level
+from cbtguard.safety.risk.model import Level, Subject
 from cbtguard.safety.risk.normalise import normalise
 from cbtguard.safety.risk.weights import script_of
 
@@ -87,12 +87,17 @@ def report(lines: Sequence[Line], trained: Trained) -> list[str]:
     fused = levels_of(trained.held, trained.weights.thresholds)
     said += ["rules alone", f"  recall {recall(lines, ruled)}  false alarms {false_alarms(lines, ruled)}"]
     said += ["rules and learned model, cross-validated", *table(lines, fused)]
-    right = [
-        one.reading.kinds[0][0] in line.kinds
-        for line, one in zip(lines, trained.held, strict=True)
-        if line.kinds
-    ]
+    pairs = [(line, one) for line, one in zip(lines, trained.held, strict=True) if line.kinds]
+    right = [one.reading.kinds[0][0] in line.kinds for line, one in pairs]
     said.append(f"kind right on lines with a kind: {np.mean(right):.1%}")
+    whose = [(one.reading.other >= 0.5) is (line.subject is Subject.OTHER) for line, one in pairs]
+    said.append(f"subject right on lines with a kind: {np.mean(whose):.1%}")
+    urgent = [
+        line.level is Level.EMERGENCY
+        for line, level in zip(lines, fused, strict=True)
+        if level is Level.EMERGENCY
+    ]
+    said.append(f"emergency: {sum(urgent)} of {len(urgent)} that are called one are one")
     said += [f"thresholds {script}: {named}" for script, named in trained.weights.thresholds.items()]
     return said
 

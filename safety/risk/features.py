@@ -90,7 +90,9 @@ def _stem(word: str) -> str:
         return word
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
+            stem = word[: -len(ending)]
+            doubled = stem[-1] == stem[-2] and stem[-1] not in "lsz" and len(stem) > 3
+            return stem[:-1] if doubled else stem
     return word
 
 

@@ -45,7 +45,10 @@ class FusedDetector:
         hits = self._rules.hits(plain, text)
         reading = self._learned.read(unsettled(plain, hits))
         level = learned_level(hits, reading, self._learned.thresholds(plain))
-        return verdict(text, (*hits.signals, *self._learned.signals(reading, level, plain, text)), history)
+        gravest = max(hits.signals, key=lambda signal: (signal.level.rank, signal.score), default=None)
+        known = gravest if gravest and gravest.level.refers else None
+        learned = self._learned.signals(reading, level, plain, text, known=known)
+        return verdict(text, (*hits.signals, *learned), history)
 
 
 def unsettled(plain: Normalised, hits: Hits) -> Normalised:

@@ -87,19 +87,34 @@ class LearnedDetector:
         """Return the probabilities for a normalised text. Linear in its length."""
         return read(self._weights, plain.text)
 
-    def signals(self, reading: Reading, level: Level, plain: Normalised, text: str) -> tuple[Signal, ...]:
-        """Return the reading as signals of a level, one for each kind that is likely; none for no level."""
+    def signals(
+        self, reading: Reading, level: Level, plain: Normalised, text: str, *, known: Signal | None = None
+    ) -> tuple[Signal, ...]:
+        """Return the reading as signals of a level, one for each kind that is likely; none for no level.
+
+        Args:
+            reading: What :meth:`read` saw in ``plain``.
+            level: What it amounts to.
+            plain: The normalised text.
+            text: The original.
+            known: A signal that already says what kind of danger it is and whose; the model then only adds
+                weight to it.
+        """
         if level is Level.NONE:
             return ()
         start, end = plain.original(reading.start, reading.end)
         reason = _reasons()[level]
+        subject = Subject.OTHER if reading.other >= 0.5 else Subject.SELF
+        kinds = [kind for kind, probability in reading.kinds[:2] if probability >= _SECOND_KIND]
+        if known and known.kind:
+            subject, kinds = known.subject, [known.kind]
         return tuple(
             Signal(
                 detector=self.name,
                 rule=self.version,
                 kind=kind,
                 level=level,
-                subject=Subject.OTHER if reading.other >= 0.5 else Subject.SELF,
+                subject=subject,
                 start=start,
                 end=end,
                 evidence=text[start:end],
@@ -107,8 +122,7 @@ class LearnedDetector:
                 reason=reason["en"],
                 reason_zh=reason["zh"],
             )
-            for place, (kind, probability) in enumerate(reading.kinds[:2])
-            if not place or probability >= _SECOND_KIND
+            for kind in kinds or [reading.kinds[0][0]]
         )
 
 

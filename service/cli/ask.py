@@ -58,7 +58,7 @@ _WORDS = {
 def ask_command(
     ctx: click.Context, text: str, as_json: bool, region: str | None, lang: str | None, thread: str | None
 ) -> int:
-    r"""Answer one message.
+    """Answer one message.
 
     TEXT is what the person wrote; "-" reads it from standard input. The reply holds five parts (validation,
     key thought, reflection, strategy, a look ahead) and the notes it stands on, or the way to people who
@@ -69,7 +69,7 @@ def ask_command(
       cbtguard ask "同事一开会就针对我，我是不是很没用"
       cbtguard ask --thread demo "好一点了，可是晚上还是睡不着"
       echo "I feel like a failure" | cbtguard ask - --json
-    """
+    """  # noqa: D301 - click reads the control character
     if text == "-":
         text = sys.stdin.read()
     settings = settings_of(ctx, threads="sqlite" if thread else None)

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 )
 @click.pass_context
 def batch_command(ctx: click.Context, source: str, target: str, region: str | None, lang: str | None) -> int:
-    r"""Answer many messages.
+    """Answer many messages.
 
     \b
     IN   {"id", "text"}
     OUT  {"id", "route", "risk", "reply", "parts", "citations", "writer", "record_id"}
-    """
+    """  # noqa: D301 - click reads the control character
     with guard_of(settings_of(ctx)) as guard:
 
         def work(rows: Iterator[Row]) -> Iterator[Row | CbtguardError]:

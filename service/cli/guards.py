@@ -41,7 +41,7 @@ def _finish(source: str, target: str, fields: tuple[str, ...], work: Callable[[R
 @click.argument("target", metavar="OUT")
 @click.pass_context
 def screen_command(ctx: click.Context, source: str, target: str) -> int:
-    r"""Screen messages for crisis risk.
+    """Screen messages for crisis risk.
 
     \b
     IN   {"id", "text"}
@@ -49,7 +49,7 @@ def screen_command(ctx: click.Context, source: str, target: str) -> int:
 
     level is none, watch (answered, with a safety question added), crisis (referred) or emergency. Each
     signal names its rule, its evidence with offsets into the text, and a reason a person can read.
-    """
+    """  # noqa: D301 - click reads the control character
     settings_of(ctx)
     from cbtguard.graph.assemble import default_detector  # noqa: PLC0415 - keeps help fast
 
@@ -67,7 +67,7 @@ def screen_command(ctx: click.Context, source: str, target: str) -> int:
 @click.argument("target", metavar="OUT")
 @click.pass_context
 def redact_command(ctx: click.Context, source: str, target: str) -> int:
-    r"""Take personal data out of messages.
+    """Take personal data out of messages.
 
     \b
     IN   {"id", "text"}
@@ -75,7 +75,7 @@ def redact_command(ctx: click.Context, source: str, target: str) -> int:
 
     The text holds placeholders such as <人名1>; offsets are into the text that came in. Each line is a talk
     of its own.
-    """
+    """  # noqa: D301 - click reads the control character
     settings = settings_of(ctx)
     with without_unused_imports():
         from cbtguard.safety.privacy import PresidioRedactor, Vault  # noqa: PLC0415 - imports Presidio
@@ -100,14 +100,14 @@ def redact_command(ctx: click.Context, source: str, target: str) -> int:
 )
 @click.pass_context
 def retrieve_command(ctx: click.Context, source: str, target: str, count: int) -> int:
-    r"""Find the technique notes that fit messages.
+    """Find the technique notes that fit messages.
 
     \b
     IN   {"id", "text"}
     OUT  {"id", "notes": [{"note_id", "title", "title_en", "technique", "score"}]}
 
     The best comes first; no note means that nothing fits.
-    """
+    """  # noqa: D301 - click reads the control character
     settings = settings_of(ctx)
     from cbtguard.graph.assemble import default_library, default_retriever  # noqa: PLC0415 - keeps help fast
 
@@ -135,7 +135,7 @@ def retrieve_command(ctx: click.Context, source: str, target: str, count: int) -
 @click.argument("target", metavar="OUT")
 @click.pass_context
 def check_command(ctx: click.Context, source: str, target: str) -> int:
-    r"""Check answers, whoever wrote them.
+    """Check answers, whoever wrote them.
 
     \b
     IN   {"id", "question", "answer"}
@@ -143,7 +143,7 @@ def check_command(ctx: click.Context, source: str, target: str) -> int:
           "defects": [...], "passed"}
 
     Each part is {"present", "evidence"}; each defect {"code", "evidence", "reason", "reason_zh"}.
-    """
+    """  # noqa: D301 - click reads the control character
     settings_of(ctx)
     from cbtguard.safety.structure import StructureChecker  # noqa: PLC0415 - keeps help fast
 

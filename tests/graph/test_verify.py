@@ -56,6 +56,7 @@ class Bounded(proving._Run):
     """A run of the proof with fewer faults, that ends where the test has seen enough."""
 
     faults: tuple[str, ...] = FAULTS
+    only: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - never changed
     until: Callable[[Proof], Any] = staticmethod(lambda proof: False)
 
     @property
@@ -63,6 +64,13 @@ class Bounded(proving._Run):
         return bool(self.until(self.proof))
 
     def scripted(self, script: Script) -> Scripted:
+        pick = script.pick
+
+        def aimed(stop: str, alternatives: tuple[str, ...]) -> str:
+            wanted = self.only.get(stop, alternatives)
+            return pick(stop, tuple(outcome for outcome in alternatives if outcome in wanted))
+
+        script.pick = aimed  # type: ignore[method-assign]
         return Scripted(script, self.referrals, self.library, self.faults)
 
 
@@ -120,6 +128,7 @@ class Planted:
     clause: str
     says: str
     faults: tuple[str, ...]
+    only: dict[str, tuple[str, ...]]
     levels: tuple[str, ...]
     plant: Plant
 
@@ -127,12 +136,25 @@ class Planted:
 PLANTS: list[Planted] = []
 
 
-def planted(clause: str, says: str, *, faults: tuple[str, ...] = (), levels: tuple[str, ...] = ()) -> Any:
-    """Register a plant: single turns with these faults, or talks over these levels."""
+def planted(
+    clause: str,
+    says: str,
+    *,
+    faults: tuple[str, ...] = (),
+    levels: tuple[str, ...] = (),
+    **only: tuple[str, ...],
+) -> Any:
+    """Register a plant: single turns with these faults and outcomes only, or talks over these levels."""
 
     def register(plant: Plant) -> Plant:
         entry = Planted(
-            name=plant.__name__, clause=clause, says=says, faults=faults, levels=levels, plant=plant
+            name=plant.__name__,
+            clause=clause,
+            says=says,
+            faults=faults,
+            only=only,
+            levels=levels,
+            plant=plant,
         )
         PLANTS.append(entry)
         return plant
@@ -177,7 +199,7 @@ def retrieval_goes_first(monkeypatch: pytest.MonkeyPatch) -> Compile:
     return rewired(("protect", "retrieve"), without=(("protect", "screen"),))
 
 
-@planted("S1", "was asked before", faults=("raise",))
+@planted("S1", "was asked before", faults=("raise",), screen=("raise",))
 def a_failed_screen_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     def go_on(state: State, error: NodeError) -> Command[Literal["retrieve", "refer"]]:
         faults = [*state["faults"], wiring.fault_of(error)]
@@ -186,12 +208,12 @@ def a_failed_screen_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "to_refer", go_on)
 
 
-@planted("S2", "a crisis ended as 'answered'")
+@planted("S2", "a crisis ended as 'answered'", screen=("crisis",))
 def a_crisis_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "after_screen", lambda state: "retrieve")
 
 
-@planted("S2", "a writer was asked although")
+@planted("S2", "a writer was asked although", screen=("crisis",))
 def a_crisis_is_written_about_and_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "after_screen", lambda state: "retrieve")
     monkeypatch.setattr(
@@ -201,7 +223,7 @@ def a_crisis_is_written_about_and_thrown_away(monkeypatch: pytest.MonkeyPatch) -
     )
 
 
-@planted("S2", "names no line of the user's region")
+@planted("S2", "names no line of the user's region", screen=("crisis",))
 def help_is_of_another_country(monkeypatch: pytest.MonkeyPatch) -> None:
     async def elsewhere(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         return await REAL["refer"]({**state, "region": "US"}, runtime)
@@ -209,7 +231,7 @@ def help_is_of_another_country(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "refer", elsewhere)
 
 
-@planted("S2", "names no line of the user's region")
+@planted("S2", "names no line of the user's region", screen=("crisis",))
 def a_referral_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     def drop(update: dict[str, Any], state: State, context: Context) -> dict[str, Any]:
         context.desk.lines = ()
@@ -218,8 +240,8 @@ def a_referral_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     replace_stop(monkeypatch, "refer", drop)
 
 
-@planted("S2", "is not a vetted text")
-@planted("S3", "is not a vetted text")
+@planted("S2", "is not a vetted text", screen=("crisis",))
+@planted("S3", "is not a vetted text", screen=("crisis",))
 def a_referral_is_in_free_words(monkeypatch: pytest.MonkeyPatch) -> None:
     replace_stop(
         monkeypatch,
@@ -260,8 +282,8 @@ def the_checker_is_overruled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "check", lenient)
 
 
-@planted("S3", "an unchecked draft is visible", faults=("raise",))
-@planted("S5", "after a fault the turn ended as 'answered'", faults=("raise",))
+@planted("S3", "an unchecked draft is visible", faults=("raise",), check=("raise",))
+@planted("S5", "after a fault the turn ended as 'answered'", faults=("raise",), check=("raise",))
 def a_failed_check_lets_the_draft_through(monkeypatch: pytest.MonkeyPatch) -> None:
     def let_through(
         state: State, error: NodeError, runtime: Runtime[Context]
@@ -325,7 +347,7 @@ def the_entry_names_the_person(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "record", telling)
 
 
-@planted("S5", "after a fault the turn ended as 'answered'", faults=("raise",))
+@planted("S5", "after a fault the turn ended as 'answered'", faults=("raise",), retrieve=("raise",))
 def a_failed_stop_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     def go_on(
         state: State, error: NodeError, runtime: Runtime[Context]
@@ -389,7 +411,7 @@ def a_turn_without_answer_or_referral_is_recorded(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(wiring, "after_compose", lambda state: "record")
 
 
-@planted("S6", "does not tell of the crisis")
+@planted("S6", "does not tell of the crisis", screen=("crisis",))
 def the_entry_plays_a_crisis_down(monkeypatch: pytest.MonkeyPatch) -> None:
     async def soothing(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         return await REAL["record"]({**state, "risk": None}, runtime)
@@ -483,7 +505,7 @@ def test_what_is_planted_is_found(
     if case.levels:
         proof = converse(case.levels, compile_graph)
     else:
-        proof = explore(compile_graph, faults=case.faults, until=wanted)
+        proof = explore(compile_graph, faults=case.faults, only=case.only, until=wanted)
     found = wanted(proof)
     assert found, [f"{v.clause}: {v.what}" for v in proof.violations]
     assert not proof.holds
@@ -524,8 +546,13 @@ def test_where_the_wiring_fails_the_net_around_it_refers(
 ) -> None:
     if handlers == "silent":
         monkeypatch.setattr(wiring, "to_refer", to_end)
-    proof = explore(wiring.compile_graph if handlers == "silent" else without_handlers)
-    assert proof.paths > 100
+    only = {
+        "protect": ("identified", "raise"),
+        "screen": ("none", "crisis", "raise"),
+        "generate": ("sound", "raise"),
+    }
+    proof = explore(wiring.compile_graph if handlers == "silent" else without_handlers, only=only)
+    assert proof.paths > 20
     assert set(proof.counts) <= {"S6"}, [v.what for v in proof.violations]
 
 
@@ -533,9 +560,9 @@ def test_where_the_wiring_fails_the_net_around_it_refers(
 
 
 def test_the_shipped_flow_holds_over_single_turns(explore: Callable[..., Proof]) -> None:
-    proof = explore(wiring.compile_graph)
+    proof = explore(wiring.compile_graph, only={"protect": ("identified", "leaky", "raise")})
     assert proof.holds, [v.as_dict() for v in proof.violations]
-    assert proof.paths >= 300
+    assert proof.paths >= 150
     assert set(proof.checks.values()) == {proof.paths}
     assert set(proof.checks) == {clause.id for clause in CLAUSES}
 
