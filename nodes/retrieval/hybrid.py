@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from cbtguard.nodes.reading import read
-from cbtguard.nodes.retrieval.focus import focus
+from cbtguard.nodes.retrieval.focus import gist
 from cbtguard.nodes.retrieval.index import Index, build, centred
 from cbtguard.nodes.retrieval.note import vocabulary
 from cbtguard.nodes.retrieval.words import words
@@ -95,7 +95,7 @@ class HybridRetriever:
         """Return at most ``k`` hits, the best first, none when nothing fits."""
         index = self._index
         reading = read(text)
-        core = focus(text)
+        core = gist(text, reading)
         vector = centred(self._encoder.queries([core]), index.centre)[0]
         # einsum stays off BLAS, whose threads would fight with the encoder's for the cores.
         cosines = np.einsum("ij,j->i", index.vectors, vector)
