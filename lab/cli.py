@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cbtguard.lab.evaluate.privacy import privacy_command
 from cbtguard.safety.errors import DataError
 from cbtguard.service.cli.common import settings_of
 
@@ -53,6 +54,23 @@ def index(ctx: click.Context) -> int:
 
     path = store_shipped(NoteLibrary(), load_encoder(settings_of(ctx).encoder))
     click.echo(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
+    return 0
+
+
+@lab_command.group("evaluate")
+def evaluate() -> None:
+    """Guards measured on labelled files."""
+
+
+evaluate.add_command(privacy_command)
+
+
+@lab_command.command("encoder")
+def encoder() -> int:
+    """Write the graph and the smoothing factors of the embedded encoder anew; needs the package onnx."""
+    from cbtguard.lab.encoder import write_all  # noqa: PLC0415 - keeps help fast
+
+    click.echo(write_all())
     return 0
 
 
