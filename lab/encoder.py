@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cbtguard.safety.e5.engine import GRAPH, SMOOTHING, engine
+from cbtguard.safety.e5.engine import GRAPHS, SMOOTHING, engine
 from cbtguard.safety.e5.tokens import Tokeniser
 
 if TYPE_CHECKING:
@@ -26,13 +26,14 @@ def write_all() -> str:
     weights = engine().weights
     texts = [f"query: {cue}" for note in NoteLibrary() for cue in (note.cues.zh[0], note.cues.en[0])]
     texts += [f"passage: {text}" for note in NoteLibrary() for text in (note.idea.zh, note.idea.en)]
-    content = write_graph(weights.shape)
+    for layers, path in GRAPHS.items():
+        path.write_bytes(graph(weights.shape, layers))
     write_smoothing(weights, texts)
-    return f"{GRAPH} ({len(content)} bytes), {SMOOTHING} ({len(texts)} texts)"
+    return f"{', '.join(str(path) for path in GRAPHS.values())}, {SMOOTHING} ({len(texts)} texts)"
 
 
-def write_graph(shape: Shape) -> bytes:
-    """Write the graph; its weights are external, given when a session starts. Return its bytes."""
+def graph(shape: Shape, layers: int) -> bytes:
+    """Return the graph of so many layers; its weights are external, given when a session starts."""
     from onnx import TensorProto, helper  # noqa: PLC0415 - lab only
 
     nodes: list[Any] = []
@@ -68,7 +69,7 @@ def write_graph(shape: Shape) -> bytes:
         return node("SkipLayerNormalization", inputs, f"{key}.out", epsilon=shape.epsilon)
 
     hidden, inner, x = shape.hidden, shape.inner, "x"
-    for layer in range(shape.layers):
+    for layer in range(layers):
         at = f"l{layer}."
         level = smoothed(x, at + "x", hidden)
         q, k, v = (linear(level, at + name, hidden, hidden) for name in ("q", "k", "v"))
@@ -77,9 +78,9 @@ def write_graph(shape: Shape) -> bytes:
         wide = node("Gelu", [linear(smoothed(x, at + "y", hidden), at + "fi", inner, hidden)], at + "gelu")
         x = norm(linear(smoothed(wide, at + "g", inner), at + "fo", hidden, inner), x, at + "oln")
     nodes[-1].output[0] = "out"
-    graph = helper.make_graph(
+    made = helper.make_graph(
         nodes,
-        "multilingual-e5-small",
+        f"{layers} layers of multilingual-e5-small",
         [
             helper.make_tensor_value_info("x", floats, [*tokens, hidden]),
             helper.make_tensor_value_info("mask", TensorProto.INT32, tokens),
@@ -88,10 +89,9 @@ def write_graph(shape: Shape) -> bytes:
         outside,
     )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_MICROSOFT, 1)]
-    model = helper.make_model(graph, opset_imports=opsets, producer_name="cbtguard")
+    model = helper.make_model(made, opset_imports=opsets, producer_name="cbtguard")
     model.ir_version = 8
     content: bytes = model.SerializeToString(deterministic=True)
-    GRAPH.write_bytes(content)
     return content
 
 

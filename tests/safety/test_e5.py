@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cbtguard.safety.e5 import DIMENSIONS, Engine, engine
-from cbtguard.safety.e5.engine import GRAPH
+from cbtguard.safety.e5.engine import GRAPHS
 from cbtguard.safety.errors import DataError
 
 if TYPE_CHECKING:
@@ -65,10 +65,14 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
         assert name in caught.value.message
 
 
-def test_the_graph_is_what_the_lab_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("layers", sorted(GRAPHS))
+def test_the_graph_is_what_the_lab_writes(layers: int) -> None:
     pytest.importorskip("onnx")
     from cbtguard.lab import encoder  # noqa: PLC0415 - needs onnx
 
-    monkeypatch.setattr(encoder, "GRAPH", tmp_path / "e5.onnx")
-    written = encoder.write_graph(engine().weights.shape)
-    assert written == GRAPH.read_bytes()
+    assert encoder.graph(engine().weights.shape, layers) == GRAPHS[layers].read_bytes()
+
+
+def test_a_text_read_again_gives_the_same() -> None:
+    first = engine().encode(["query: 我很累"])
+    assert np.array_equal(first, engine().encode(["query: 我很累"]))
