@@ -21,7 +21,7 @@ TESTS = (
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
     ["mypy"],
-    ["pytest", "-q", "-m", "not slow"],
+    ["pytest", "-q", "-m", "not slow", "-n", "2", "--dist", "loadfile"],
 )
 SLOW = (
     ["pytest", "-q", "-m", "slow"],

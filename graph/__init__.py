@@ -17,7 +17,17 @@ from cbtguard.nodes.limits import Limits
 from cbtguard.nodes.retrieval.encoder import Encoder
 from cbtguard.nodes.retrieval.hybrid import Hit, Retriever
 from cbtguard.nodes.retrieval.note import Note, NoteLibrary
-from cbtguard.nodes.writers import Composer, Draft, FakeWriter, Writer, WritingTask
+from cbtguard.nodes.writers import (
+    Composer,
+    Draft,
+    FakeStreamingWriter,
+    FakeWriter,
+    Filler,
+    Filling,
+    StreamingWriter,
+    Writer,
+    WritingTask,
+)
 
 __all__ = [
     "Answer",
@@ -26,7 +36,10 @@ __all__ = [
     "Draft",
     "Encoder",
     "Event",
+    "FakeStreamingWriter",
     "FakeWriter",
+    "Filler",
+    "Filling",
     "Guard",
     "Hit",
     "Limits",
@@ -40,6 +53,7 @@ __all__ = [
     "Route",
     "Services",
     "Settings",
+    "StreamingWriter",
     "VaultStore",
     "Writer",
     "WritingTask",

@@ -77,6 +77,10 @@ class Answer:
     """Drafts asked for."""
     defects: tuple[str, ...]
     """Codes of what was wrong with the last draft, if it did not pass."""
+    repaired: tuple[str, ...] = ()
+    """Parts that the writer was asked for once more, in order."""
+    filled: tuple[str, ...] = ()
+    """Parts of the reply that come from the notes, not from the writer."""
     record_id: str | None
     """None only where the record could not be kept; such a reply is a vetted text."""
     timings_ms: dict[str, float] = field(default_factory=dict)
@@ -119,6 +123,8 @@ class Answer:
             "writer": self.writer,
             "attempts": self.attempts,
             "defects": list(self.defects),
+            "repaired": list(self.repaired),
+            "filled": list(self.filled),
             "record_id": self.record_id,
             "timings_ms": self.timings_ms,
             "faults": list(self.faults),
@@ -135,7 +141,8 @@ class Event:
     """Something that happened on the way; holds vetted or checked text only."""
 
     kind: str
-    """``stop`` (a stop ended), ``text`` (a paragraph of the reply), ``answer`` (the end)."""
+    """``stop`` (a stop ended), ``text`` (a piece of the reply), ``withdrawn`` (the rest of what was being
+    answered did not pass; the referral follows), ``answer`` (the end)."""
     stop: str | None = None
     ms: float | None = None
     text: str | None = None
@@ -182,6 +189,8 @@ def answer_of(state: dict[str, Any], desk: Desk, services: Services, *, thread: 
         writer=services.writer.name if checked else None,
         attempts=state["attempts"],
         defects=tuple(state["defects"]),
+        repaired=tuple(state["repaired"]),
+        filled=tuple(state["filled"]) if checked else (),
         record_id=state["record_id"],
         timings_ms=dict(desk.timings),
         faults=tuple(state["faults"]),
@@ -193,17 +202,23 @@ def answer_of(state: dict[str, Any], desk: Desk, services: Services, *, thread: 
     )
 
 
-def events_of(answer: Answer) -> tuple[Event, ...]:
-    """Return the reply paragraph by paragraph, then the answer itself."""
-    paragraphs = [p for p in answer.reply.split("\n\n") if p.strip()]
-    events = [
-        Event(
-            kind="text",
-            text=paragraph,
-            parts=tuple(k for k, v in answer.parts.items() if v.present and v.evidence in paragraph),
-        )
-        for paragraph in paragraphs
-    ]
+def events_of(answer: Answer, released: str = "") -> tuple[Event, ...]:
+    """Return what of the reply is still to be read, paragraph by paragraph, then the answer itself.
+
+    Args:
+        answer: The outcome of the turn.
+        released: The beginning of the reply that was already read.
+    """
+    events: list[Event] = []
+    rest = answer.reply
+    if released and rest.startswith(released):
+        rest = rest[len(released) :]
+    elif released:
+        events.append(Event(kind="withdrawn"))
+    for paragraph in rest.split("\n\n"):
+        if paragraph.strip():
+            parts = tuple(k for k, v in answer.parts.items() if v.present and v.evidence in paragraph)
+            events.append(Event(kind="text", text=paragraph, parts=parts))
     return (*events, Event(kind="answer", answer=answer))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cbtguard.graph.opinion import as_rater, make_rater
+from cbtguard.graph.records import open_record
+from cbtguard.graph.writer import make_writer
 from cbtguard.nodes.context import Services
 from cbtguard.nodes.retrieval.note import NOTES, NoteLibrary
-from cbtguard.safety.errors import CbtguardError, RecordError, SettingsError
+from cbtguard.safety.errors import CbtguardError, SettingsError
 from cbtguard.safety.referral import FileDirectory, Referrals
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ def assemble(settings: Settings, **own: Any) -> tuple[Services, tuple[CbtguardEr
             hint=f"The parts are {', '.join(sorted(known))}.",
         )
     made = dict(own)
+    if "opinion" in made:
+        made["opinion"] = as_rater(made["opinion"])
     problems: list[CbtguardError] = []
     makers = {
         "library": _library,
@@ -91,8 +95,10 @@ def assemble(settings: Settings, **own: Any) -> tuple[Services, tuple[CbtguardEr
         "retriever": _retriever,
         "writer": _writer,
         "checker": _checker,
+        "filler": _filler,
         "referrals": _referrals,
         "record": _record,
+        "opinion": _opinion,
     }
     for name, make in makers.items():
         if name in made:
@@ -151,20 +157,12 @@ def _retriever(settings: Settings, made: dict[str, Any]) -> Any:
 
 def _writer(settings: Settings, made: dict[str, Any]) -> Writer:
     del made
-    if settings.writer == "composer":
-        from cbtguard.nodes.writers.composer import Composer  # noqa: PLC0415 - reads its phrases
+    return make_writer(settings)
 
-        return Composer()
-    kind, _, name = settings.writer.partition(":")
-    if kind == "transformers" and name:
-        from cbtguard.nodes.writers.local import TransformersWriter  # noqa: PLC0415 - imports torch
 
-        return TransformersWriter(name)
-    raise SettingsError(
-        "settings.invalid",
-        f"There is no writer {kind!r}.",
-        hint="Use composer or transformers:NAME, or pass a writer object to Guard.",
-    )
+def _opinion(settings: Settings, made: dict[str, Any]) -> Any:
+    del made
+    return make_rater(settings)
 
 
 def _checker(settings: Settings, made: dict[str, Any]) -> Any:
@@ -174,6 +172,14 @@ def _checker(settings: Settings, made: dict[str, Any]) -> Any:
     return StructureChecker()
 
 
+def _filler(settings: Settings, made: dict[str, Any]) -> Any:
+    del settings
+    from cbtguard.nodes.writers.composer import Composer  # noqa: PLC0415 - reads its phrases
+
+    writer = made["writer"]
+    return writer if isinstance(writer, Composer) else Composer()
+
+
 def _referrals(settings: Settings, made: dict[str, Any]) -> Any:
     del made
     return Referrals(FileDirectory(settings.directory_file, settings.extra_lines))
@@ -181,19 +187,4 @@ def _referrals(settings: Settings, made: dict[str, Any]) -> Any:
 
 def _record(settings: Settings, made: dict[str, Any]) -> RecordStore:
     del made
-    from cbtguard.safety.record import MemoryRecord, SqliteRecord  # noqa: PLC0415 - keeps start-up short
-
-    if settings.record == "memory":
-        return MemoryRecord()
-    path = (
-        settings.path("record.sqlite") if settings.record == "sqlite" else Path(settings.record).expanduser()
-    )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecordError(
-            "record.unreadable",
-            f"The folder {path.parent} cannot be made ({type(error).__name__}).",
-            hint="Set CBTGUARD_HOME to a folder that can be written, or the setting record to memory.",
-        ) from error
-    return SqliteRecord(path)
+    return open_record(settings)

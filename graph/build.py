@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from langgraph.errors import NodeCancelledError, NodeError, NodeTimeoutError
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves the annotations of a node
 from langgraph.types import Command
 
-from cbtguard.graph.routes import after_check, after_compose, after_retrieve, after_screen
+from cbtguard.graph.routes import after_check, after_compose, after_opinion, after_retrieve, after_screen
 from cbtguard.nodes import (
     Context,
     Limits,
     State,
     Turn,
     check,
+    fill,
     generate,
+    opinion,
     protect,
     record,
     refer,
@@ -29,8 +31,14 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
 
+Way = TypeVar("Way", bound=str)
+
 RECURSION_LIMIT = 60
 """LangGraph's own default is about 10,000; the longest turn needs 8 steps and two a draft."""
+
+
+_GRACE_S = 1.0
+"""An opinion ends by its own time limit; the stop that waits for it gives it this much more."""
 
 
 class Composed(Turn):
@@ -38,7 +46,7 @@ class Composed(Turn):
 
 
 def build(limits: Limits | None = None) -> StateGraph[Any, Any, Any, Any]:
-    """Return the graph: protect, screen, retrieve, compose (generate <-> check), refer, record.
+    """Return the graph: protect, screen, retrieve, compose (generate <-> check, fill), refer, record.
 
     Every stop has a timeout and an error handler that leads on to people; every conditional edge names all
     its ends. Services and bounds come with the run's context, so one compiled graph serves any settings;
@@ -53,16 +61,32 @@ def build(limits: Limits | None = None) -> StateGraph[Any, Any, Any, Any]:
     graph.add_node(
         "compose",
         build_compose(limits).compile(checkpointer=False, name="compose"),
-        timeout=limits.generations * (limits.generate_s + limits.check_s) + 1.0,
+        timeout=limits.generations * (limits.generate_s + limits.check_s)
+        + 2 * limits.check_s
+        + limits.opinion_s
+        + _GRACE_S,
         **guarded,
     )
+    graph.add_node("reconsider", opinion.opinion, timeout=limits.opinion_s + _GRACE_S, **guarded)
     graph.add_node("refer", refer, timeout=limits.refer_s, error_handler=to_last_resort)
     graph.add_node("record", record, timeout=limits.record_s, error_handler=to_unrecorded)
     graph.add_edge(START, "protect")
     graph.add_edge("protect", "screen")
-    graph.add_conditional_edges("screen", after_screen, {"retrieve": "retrieve", "refer": "refer"})
-    graph.add_conditional_edges("retrieve", after_retrieve, {"compose": "compose", "refer": "refer"})
+
+    def screened(state: State, runtime: Runtime[Context]) -> Literal["retrieve", "refer", "reconsider"]:
+        return reconsidered(after_screen(state), runtime.context)
+
+    def retrieved(state: State, runtime: Runtime[Context]) -> Literal["compose", "refer", "reconsider"]:
+        return reconsidered(after_retrieve(state), runtime.context)
+
+    graph.add_conditional_edges(
+        "screen", screened, {"retrieve": "retrieve", "refer": "refer", "reconsider": "reconsider"}
+    )
+    graph.add_conditional_edges(
+        "retrieve", retrieved, {"compose": "compose", "refer": "refer", "reconsider": "reconsider"}
+    )
     graph.add_conditional_edges("compose", after_compose, {"record": "record", "refer": "refer"})
+    graph.add_edge("reconsider", "refer")
     graph.add_edge("refer", "record")
     graph.add_edge("record", END)
     return graph
@@ -77,14 +101,27 @@ def build_compose(limits: Limits) -> StateGraph[Any, Any, Any, Any]:
     graph: StateGraph[Any, Any, Any, Any] = StateGraph(State, Context)
     graph.add_node("generate", generate, timeout=limits.generate_s)
     graph.add_node("check", check, timeout=limits.check_s)
+    graph.add_node("fill", fill, timeout=limits.check_s)
     graph.add_edge(START, "generate")
-    graph.add_edge("generate", "check")
+    graph.add_node("opinion", opinion.opinion, timeout=limits.opinion_s + _GRACE_S)
+    graph.add_edge("fill", "check")
 
-    def again(state: State, runtime: Runtime[Context]) -> Literal["generate", "done"]:
+    def written(_: State, runtime: Runtime[Context]) -> Literal["check", "opinion"]:
+        return "opinion" if opinion.is_out(runtime.context) else "check"
+
+    graph.add_conditional_edges("generate", written, {"check": "check", "opinion": "opinion"})
+    graph.add_conditional_edges("opinion", after_opinion, {"check": "check", "done": END})
+
+    def again(state: State, runtime: Runtime[Context]) -> Literal["generate", "fill", "done"]:
         return after_check(state, runtime.context.limits.generations)
 
-    graph.add_conditional_edges("check", again, {"generate": "generate", "done": END})
+    graph.add_conditional_edges("check", again, {"generate": "generate", "fill": "fill", "done": END})
     return graph
+
+
+def reconsidered(way: Way, context: Context) -> Way | Literal["reconsider"]:
+    """Return the way of a turn; where an opinion is still out, it is heard before a text is chosen."""
+    return "reconsider" if way == "refer" and opinion.is_out(context) else way
 
 
 def compile_graph(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from cbtguard.safety.referral import FileDirectory
+    from cbtguard.safety.structure import Part
 
 
 class Guard:
@@ -87,15 +88,18 @@ class Guard:
             return self._services
 
     def warm(self) -> Self:
-        """Make every part now, so that the first question need not wait.
+        """Make every part now, and load the writer's weights, so that the first question need not wait.
 
         Raises:
             CbtguardError: Of the first part that cannot be made. A guard that is not warmed answers every
                 question with the referral in such a case; see :attr:`problems`.
         """
-        _ = self.services
+        services = self.services
         if self.problems:
             raise self.problems[0]
+        load = getattr(services.writer, "load", None)
+        if callable(load):
+            load()
         self._graph(threaded=False)
         return self
 
@@ -135,20 +139,25 @@ class Guard:
             InputError: When text, region or language cannot be used. Whatever else goes wrong ends in an
                 answer whose route is ``referred``.
         """
-        return self._loop.run(self._ask(text, thread, region, language, None))
+        return self._loop.run(self._ask(text, thread, region, language))
 
     async def aask(
         self, text: str, *, thread: str | None = None, region: str | None = None, language: str | None = None
     ) -> Answer:
         """As :meth:`ask`, without blocking the caller's event loop."""
-        return await self._loop.wait(self._ask(text, thread, region, language, None))
+        return await self._loop.wait(self._ask(text, thread, region, language))
 
     # --- events ------------------------------------------------------------------------------------------
 
     async def astream(
         self, text: str, *, thread: str | None = None, region: str | None = None, language: str | None = None
     ) -> AsyncIterator[Event]:
-        """Yield what happens: each stop as it ends, then the checked reply by paragraphs, then the answer."""
+        """Yield what happens: each stop as it ends, the reply as it is checked, then the answer.
+
+        With a writer that streams, the first parts come while it is still writing: each once it, and all
+        before it, have passed the check. If the rest of the answer then fails, ``withdrawn`` says so, and
+        the referral follows.
+        """
         here = asyncio.get_running_loop()
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
 
@@ -158,12 +167,19 @@ class Guard:
         def stopped(stop: str, ms: float) -> None:
             tell(Event(kind="stop", stop=stop, ms=ms))
 
-        work = asyncio.ensure_future(self._loop.wait(self._ask(text, thread, region, language, stopped)))
+        released: list[str] = []
+
+        def passed(piece: str, parts: tuple[Part, ...]) -> None:
+            released.append(piece)
+            tell(Event(kind="text", text=piece, parts=tuple(part.value for part in parts)))
+
+        asked = self._ask(text, thread, region, language, stopped, passed)
+        work = asyncio.ensure_future(self._loop.wait(asked))
         work.add_done_callback(lambda _: queue.put_nowait(None))
         try:
             while (event := await queue.get()) is not None:
                 yield event
-            for event in events_of(await work):
+            for event in events_of(await work, "".join(released)):
                 yield event
         finally:
             work.cancel()
@@ -207,14 +223,20 @@ class Guard:
 
     async def _outcome(self, text: str, region: str | None, language: str | None) -> Answer | CbtguardError:
         try:
-            return await self._ask(text, None, region, language, None)
+            return await self._ask(text, None, region, language)
         except CbtguardError as error:
             return error
 
     # --- inside ------------------------------------------------------------------------------------------
 
     async def _ask(
-        self, text: str, thread: str | None, region: str | None, language: str | None, on_stop: Any
+        self,
+        text: str,
+        thread: str | None,
+        region: str | None,
+        language: str | None,
+        on_stop: Callable[[str, float], None] | None = None,
+        on_part: Callable[[str, tuple[Part, ...]], None] | None = None,
     ) -> Answer:
         cleaned = clean(text, limit=self.settings.max_characters)
         asked = self._asked_language(language)
@@ -225,6 +247,8 @@ class Guard:
             graph = await self._threaded_graph() if name else self._graph(threaded=False)
             vault = self._vaults.get(name) if name else None
             desk = Desk(text=cleaned, vault=vault or Vault(), on_stop=on_stop)
+            if on_part is not None:
+                desk.on_part = lambda piece, parts: on_part(desk.vault.restore(piece), parts)
             turn = fresh_turn(
                 turn_id=uuid.uuid4().hex,
                 at=_stamp(services.clock()),

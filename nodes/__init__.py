@@ -2,6 +2,7 @@
 
 from cbtguard.nodes.check import check
 from cbtguard.nodes.context import Context, Desk, ReferralDesk, Services
+from cbtguard.nodes.fill import fill
 from cbtguard.nodes.generate import generate
 from cbtguard.nodes.limits import Limits
 from cbtguard.nodes.protect import protect
@@ -20,6 +21,7 @@ __all__ = [
     "State",
     "Turn",
     "check",
+    "fill",
     "fresh_turn",
     "generate",
     "protect",

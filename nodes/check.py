@@ -1,8 +1,8 @@
-"""Check: only a draft that passes leaves the desk."""
+"""Check: only a draft that passes leaves the desk; for any other one, what it needs."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves annotations
 
@@ -11,17 +11,27 @@ from cbtguard.nodes.state import State  # noqa: TC001 - LangGraph resolves annot
 from cbtguard.nodes.stop import ask, garbage, timed
 from cbtguard.safety.referral import Referral
 from cbtguard.safety.risk import Level
-from cbtguard.safety.structure import Review
+from cbtguard.safety.structure import Part, Plan, Review, plan
+from cbtguard.safety.structure.mending import frozen
+
+if TYPE_CHECKING:
+    from cbtguard.nodes.state import Json
+    from cbtguard.nodes.writers.task import Draft
+
+_OWN = frozenset({"identifier", "invented_citation"})
+"""Defects that this stop finds itself, whatever checker is in use; no part can be mended for them."""
 
 
 async def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Put the answer into the state if the draft passed, else the codes of what is wrong with it."""
+    """Put the answer into the state if the draft passed, else what is wrong and how to mend it."""
     context = runtime.context
     desk, services = context.desk, context.services
     with timed(desk, "check"):
         draft = desk.draft
         if draft is None:
             raise garbage("check", "no_draft")
+        if not draft.text.startswith(desk.released):
+            raise garbage("check", "released")
         review = await ask(
             context,
             "check",
@@ -40,19 +50,57 @@ async def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         given = {note["note_id"] for note in state["notes"]}
         if not set(draft.citations) <= given and "invented_citation" not in defects:
             defects.append("invented_citation")
-        if not review.passed or defects:
-            desk.draft = None
-            return {"defects": defects or ["rejected"], "answer": None, "reason": "checked_out"}
+        if review.passed and not defects:
+            return {
+                "defects": [],
+                "mend": None,
+                "reason": "checked",
+                "answer": {
+                    "text": draft.text,
+                    "parts": review.as_dict()["parts"],
+                    "citations": list(draft.citations),
+                    "safety_note": await _safety_note(state, context),
+                },
+            }
+        useless = Plan(parts=tuple(Part))
+        needed = useless if _OWN & set(defects) else plan(draft.text, review)
+        if desk.before is not None and Part(state["repaired"][-1]) in needed.parts:
+            # Words that did not mend the part have no place in the answer.
+            draft, review = desk.before
+            needed = plan(draft.text, review)
+        desk.before = None
+        mend = remedy(state, context, needed, draft, review)
+        kept = mend is not None and mend["how"] != "again"
+        desk.draft, desk.review = (draft, review) if kept else (None, None)
         return {
-            "defects": [],
-            "reason": "checked",
-            "answer": {
-                "text": draft.text,
-                "parts": review.as_dict()["parts"],
-                "citations": list(draft.citations),
-                "safety_note": await _safety_note(state, context),
-            },
+            "defects": defects or ["rejected"],
+            "mend": mend,
+            "answer": None,
+            "reason": "checked_out",
         }
+
+
+def remedy(state: State, context: Context, needed: Plan, draft: Draft, review: Review) -> Json | None:
+    """Return how a draft is to be mended; None when it is not, and the turn is referred.
+
+    While the writer may be asked, it is asked again: for all of a useless draft, else for the first part that
+    is wrong. After that the parts are filled from the notes, once, if enough of the draft stands. What was
+    already read cannot be changed.
+    """
+    limits, released = context.limits, len(context.desk.released)
+    if state["filled"]:
+        return None
+    parts = [part.value for part in needed.parts]
+    left = state["attempts"] < limits.generations
+    if needed.whole or not parts:
+        return {"how": "again", "parts": []} if left and not released else None
+    if frozen(draft.text, released, needed.parts, review):
+        return None
+    if left:
+        return {"how": "part", "parts": parts}
+    if context.services.filler is not None and len(parts) <= limits.fills:
+        return {"how": "fill", "parts": parts}
+    return None
 
 
 async def _safety_note(state: State, context: Context) -> dict[str, Any] | None:

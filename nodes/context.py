@@ -15,15 +15,17 @@ from cbtguard.nodes.limits import Limits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cbtguard.nodes.opinion import Pending
+    from cbtguard.nodes.raters.opinion import Rater
     from cbtguard.nodes.retrieval.hybrid import Retriever
     from cbtguard.nodes.retrieval.note import NoteLibrary
-    from cbtguard.nodes.writers.task import Draft, Writer
+    from cbtguard.nodes.writers.task import Draft, Filler, Writer
     from cbtguard.safety.privacy.entities import Redaction, Redactor
     from cbtguard.safety.privacy.vault import Vault
     from cbtguard.safety.record import RecordStore
     from cbtguard.safety.referral import Line, Referral
     from cbtguard.safety.risk import RiskDetector
-    from cbtguard.safety.structure import Checker
+    from cbtguard.safety.structure import Checker, Part, Review
 
 
 @runtime_checkable
@@ -74,6 +76,10 @@ class Services:
     checker: Checker
     referrals: ReferralDesk
     record: RecordStore
+    filler: Filler | None = None
+    """Fills what the writer could not write; None for a flow that refers instead."""
+    opinion: Rater | None = None
+    """Reads each message that the screen lets through and may raise its level; None for no third opinion."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
 
@@ -86,6 +92,7 @@ class Services:
             "notes": self.library.version,
             "checker": f"{self.checker.name}@{self.checker.version}",
             "referrals": self.referrals.version,
+            **({"opinion": f"{self.opinion.name}@{self.opinion.version}"} if self.opinion is not None else {}),
         }
 
 
@@ -97,11 +104,21 @@ class Desk:
     vault: Vault
     redaction: Redaction | None = None
     draft: Draft | None = None
+    review: Review | None = None
+    """What the checker said of a draft that is to be mended."""
+    before: tuple[Draft, Review] | None = None
+    """The draft that a part was just written for; it comes back if that mended nothing."""
+    released: str = ""
+    """The beginning of the draft that was already read."""
     lines: tuple[Line, ...] = ()
+    opinion: Pending | None = None
+    """The third opinion, while it is out."""
     timings: dict[str, float] = field(default_factory=dict)
     """Stop to milliseconds, summed over its visits."""
     on_stop: Callable[[str, float], None] | None = None
     """Told of each stop that ended, with its milliseconds."""
+    on_part: Callable[[str, tuple[Part, ...]], None] | None = None
+    """Given what may be read before the answer is whole, with placeholders, and the parts it holds."""
 
     def __repr__(self) -> str:
         return "Desk(...)"

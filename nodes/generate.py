@@ -1,35 +1,75 @@
-"""Generate: a writer's draft, laid on the desk and nowhere else."""
+"""Generate: a writer's draft, or one part of it, laid on the desk and nowhere else."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves annotations
 
 from cbtguard.nodes.context import Context  # noqa: TC001 - LangGraph resolves annotations
+from cbtguard.nodes.release import Release
 from cbtguard.nodes.screen import past_turns
 from cbtguard.nodes.state import State  # noqa: TC001 - LangGraph resolves annotations
 from cbtguard.nodes.stop import ask, garbage, timed
-from cbtguard.nodes.writers.task import Draft, WritingTask
+from cbtguard.nodes.writers.task import Draft, StreamingWriter, WritingTask
+from cbtguard.safety.structure import Part, spliced
+from cbtguard.safety.structure.mending import paragraphs
 
 
 async def generate(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Ask the writer for one more draft; the state only learns that there was one."""
+    """Ask the writer for a draft, or for the part that the last one needs; the state only learns of which."""
     context = runtime.context
-    desk, services = context.desk, context.services
+    desk = context.desk
     with timed(desk, "generate"):
-        desk.draft = None
-        attempt = state["attempts"] + 1
-        task = WritingTask(
-            question=state["question"],
-            language=state["language"],
-            notes=services.library.pick(note["note_id"] for note in state["notes"]),
-            history=past_turns(state),
-            attempt=attempt,
-            defects=tuple(state["defects"]),
+        task = task_of(state, context)
+        update: dict[str, Any] = {"attempts": task.attempt, "mend": None}
+        if task.part is None:
+            desk.draft = None
+            desk.draft, fault = await _draft(state, context, task)
+            return update if fault is None else {**update, "faults": [*state["faults"], fault]}
+        old, review = desk.draft, desk.review
+        if old is None or review is None:
+            raise garbage("generate", "no_draft")
+        written = _sound(await ask(context, "generate", context.services.writer.write, Draft, task))
+        desk.before = (old, review)
+        desk.draft = replace(
+            old,
+            text=spliced(old.text, review, {task.part: paragraphs(written.text)}),
         )
-        draft = await ask(context, "generate", services.writer.write, Draft, task)
-        if not isinstance(draft.text, str) or not all(isinstance(c, str) for c in draft.citations):
-            raise garbage("generate", "draft")
-        desk.draft = draft
-        return {"attempts": attempt}
+        return {**update, "repaired": [*state["repaired"], task.part.value]}
+
+
+def task_of(state: State, context: Context) -> WritingTask:
+    """Return what the writer is asked for: all of an answer, or the first part that is to be mended."""
+    mend, desk = state["mend"], context.desk
+    part = Part(mend["parts"][0]) if mend and mend["how"] == "part" else None
+    return WritingTask(
+        question=state["question"],
+        language=state["language"],
+        notes=context.services.library.pick(note["note_id"] for note in state["notes"]),
+        history=past_turns(state),
+        attempt=state["attempts"] + 1,
+        defects=tuple(state["defects"]),
+        part=part,
+        draft=desk.draft.text if part is not None and desk.draft is not None else "",
+    )
+
+
+async def _draft(state: State, context: Context, task: WritingTask) -> tuple[Draft, str | None]:
+    """A whole draft; where somebody reads along, its first parts leave as soon as they have passed.
+
+    Beside it stands what kept parts from leaving early, if something failed.
+    """
+    writer = context.services.writer
+    if context.desk.on_part is None or task.attempt > 1 or not isinstance(writer, StreamingWriter):
+        return _sound(await ask(context, "generate", writer.write, Draft, task)), None
+    async with Release(state, context) as release:
+        draft = _sound(await ask(context, "generate", writer.stream, Draft, task, release.told))
+    return draft, release.fault
+
+
+def _sound(draft: Draft) -> Draft:
+    if not isinstance(draft.text, str) or not all(isinstance(c, str) for c in draft.citations):
+        raise garbage("generate", "draft")
+    return draft

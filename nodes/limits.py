@@ -17,6 +17,8 @@ class Limits:
 
     protect_s: float = 10.0
     screen_s: float = 5.0
+    opinion_s: float = 8.0
+    """For the third opinion, from its start behind the screen; a later one is no opinion."""
     retrieve_s: float = 5.0
     generate_s: float = 60.0
     """For one draft."""
@@ -26,7 +28,10 @@ class Limits:
     turn_s: float = 120.0
     """For the whole turn; when it is over, the last-resort referral stands."""
     generations: int = 3
-    """Most drafts a turn may ask for."""
+    """Most times a turn may ask its writer: for a draft, and after it for a new one or for parts of it."""
+    fills: int = 3
+    """Most parts that may be filled from the notes when the writer failed at them, 0 to 5. A draft of which
+    less is left than that is no answer, and the turn is referred."""
     care_turns: int = 3
     """Messages in a row without any sign of danger after which care mode ends."""
     history_turns: int = 6
@@ -34,7 +39,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if not getattr(self, field.name) > 0:
+            least_ok = getattr(self, field.name) >= 0 if field.name == "fills" else getattr(self, field.name) > 0
+            if not least_ok:
                 raise SettingsError(
                     "settings.invalid",
                     f"The limit {field.name} must be greater than 0.",

@@ -6,6 +6,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves annotations
 
+from cbtguard.nodes import opinion
 from cbtguard.nodes.context import Context  # noqa: TC001 - LangGraph resolves annotations
 from cbtguard.nodes.state import Json, State, care_of
 from cbtguard.nodes.stop import ask, timed
@@ -17,29 +18,30 @@ async def screen(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Put the risk, the language of the reply, the care state and the way to go into the state."""
     context = runtime.context
     with timed(context.desk, "screen"):
+        history = past_turns(state)
         risk = await ask(
-            context,
-            "screen",
-            context.services.detector.assess,
-            Risk,
-            state["question"],
-            history=past_turns(state),
+            context, "screen", context.services.detector.assess, Risk, state["question"], history=history
         )
-        care = next_care(care_of(state), risk.level, context.limits.care_turns)
+        before = care_of(state)
+        care = next_care(before, risk.level, context.limits.care_turns)
         spoken = detect(state["question"])
-        reason = "checked"
-        if risk.level.refers:
-            reason = "crisis"
-        elif care["active"]:
-            reason = "care"
-        elif spoken == OTHER:
-            reason = "language"
+        language = _reply_language(state, spoken)
+        if not risk.level.refers:
+            # A crisis does not wait for anybody's opinion; nothing is graver for the route.
+            opinion.start(context, state["question"], language=language, history=history, care=before)
         return {
             "risk": risk.as_dict(),
             "care": care,
-            "language": _reply_language(state, spoken),
-            "reason": reason,
+            "language": language,
+            "reason": reason_of(risk.level, care, "language" if spoken == OTHER else "checked"),
         }
+
+
+def reason_of(level: Level, care: Json, otherwise: str) -> str:
+    """Return why a message goes the way it goes: a crisis and care mode go before everything else."""
+    if level.refers:
+        return "crisis"
+    return "care" if care["active"] else otherwise
 
 
 def next_care(care: Json, level: Level, care_turns: int) -> Json:

@@ -26,6 +26,12 @@ class Turn(TypedDict):
     attempts: int
     defects: list[str]
     """Codes of what was wrong with the last draft."""
+    mend: Json | None
+    """What the draft on the desk needs: ``how`` (``again``, ``part`` or ``fill``) and ``parts``."""
+    repaired: list[str]
+    """Parts that the writer was asked for once more."""
+    filled: list[str]
+    """Parts that were filled from the notes."""
     answer: Json | None
     """The checked answer: ``text``, ``parts``, ``citations``, ``safety_note``."""
     referral: Json | None
@@ -69,6 +75,9 @@ def fresh_turn(*, turn_id: str, at: str, asked_language: str, region: str, langu
         notes=[],
         attempts=0,
         defects=[],
+        mend=None,
+        repaired=[],
+        filled=[],
         answer=None,
         referral=None,
         route="",

@@ -7,6 +7,7 @@
     ├── DependencyError   dependency.*  a model or library that a setting asks for is not installed
     ├── RecordError       record.*      the record cannot be opened, read, written or trusted
     ├── WriterError       writer.*      a writer cannot produce a draft
+    ├── OpinionError      opinion.*     a rater cannot give an opinion
     └── StopFault         stop.*        a stop of the flow failed; the flow refers and goes on
 
 Messages never quote what a person wrote: an error travels to logs, traces and issue trackers.
@@ -70,6 +71,10 @@ class RecordError(CbtguardError):
 
 class WriterError(CbtguardError):
     """A writer cannot produce a draft."""
+
+
+class OpinionError(CbtguardError):
+    """A rater cannot give an opinion."""
 
 
 class Fault(StrEnum):

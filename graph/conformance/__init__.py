@@ -13,6 +13,8 @@ from cbtguard.graph.conformance.desk import check_desk
 from cbtguard.graph.conformance.detector import check_detector
 from cbtguard.graph.conformance.directory import check_directory
 from cbtguard.graph.conformance.encoder import check_encoder
+from cbtguard.graph.conformance.filler import check_filler
+from cbtguard.graph.conformance.rater import check_rater
 from cbtguard.graph.conformance.record_store import check_record_store
 from cbtguard.graph.conformance.redactor import check_redactor
 from cbtguard.graph.conformance.report import Check, ConformanceFailure, ConformanceReport
@@ -22,9 +24,11 @@ from cbtguard.graph.conformance.writer import check_writer
 
 SUITES = {
     "writer": check_writer,
+    "filler": check_filler,
     "retriever": check_retriever,
     "encoder": check_encoder,
     "detector": check_detector,
+    "rater": check_rater,
     "redactor": check_redactor,
     "checker": check_checker,
     "directory": check_directory,
@@ -44,6 +48,8 @@ __all__ = [
     "check_detector",
     "check_directory",
     "check_encoder",
+    "check_filler",
+    "check_rater",
     "check_record_store",
     "check_redactor",
     "check_retriever",

@@ -10,7 +10,7 @@ from cbtguard.graph.conformance import bench, common
 from cbtguard.graph.conformance.bench import UnmetError, call, in_thread, together
 from cbtguard.graph.conformance.common import require, require_type
 from cbtguard.safety.errors import RecordError
-from cbtguard.safety.record import GENESIS, ChainReport, StoredEntry, TurnEntry, verify_entries
+from cbtguard.safety.record import GENESIS, Anchor, ChainReport, StoredEntry, TurnEntry, verify_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,6 +155,12 @@ async def anchored(make: Any) -> None:
     for one in stored:
         require((await call(store.verify, expected_head=one.hash)).ok, "a noted head is not found again")
     require(not (await call(store.verify, expected_head="f" * 64)).ok, "a foreign head is accepted")
+    anchors = [Anchor.of(one) for one in stored]
+    require((await call(store.verify, anchors=anchors)).ok, "anchors are not found again")
+    misplaced = Anchor(seq=2, hash=stored[2].hash)
+    require(not (await call(store.verify, anchors=[misplaced])).ok, "an anchor at another place is accepted")
+    cut = Anchor(seq=4, hash="f" * 64)
+    require(not (await call(store.verify, anchors=[cut])).ok, "an anchor beyond the last entry is accepted")
     await call(store.close)
 
 

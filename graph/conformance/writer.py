@@ -13,9 +13,10 @@ from cbtguard.graph.conformance import bench, common
 from cbtguard.graph.conformance.bench import UnmetError
 from cbtguard.graph.conformance.common import require, require_type
 from cbtguard.graph.conformance.material import material
-from cbtguard.nodes.writers.task import Draft, WritingTask
+from cbtguard.nodes.writers.task import Draft, StreamingWriter, WritingTask
 from cbtguard.safety.errors import WriterError
 from cbtguard.safety.risk import PastTurn
+from cbtguard.safety.structure import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,8 @@ def check_writer(
         cites_given_notes,
         languages,
         another_attempt,
+        one_part,
+        streamed,
         unchanged_task,
         odd_questions,
     )
@@ -84,6 +87,41 @@ async def another_attempt(writer: Any) -> None:
         history=(PastTurn(text=material().plain[1]),),
     )
     _require_draft(await writer.write(task))
+
+
+async def one_part(writer: Any) -> None:
+    """One part can be asked for alone, with the draft that it is to mend."""
+    for exchange in material().exchanges:
+        for part in Part:
+            task = replace(
+                _task(exchange.question, exchange.language),
+                attempt=2,
+                defects=(f"missing_{part}",),
+                part=part,
+                draft=exchange.poor[0],
+            )
+            written = await writer.write(task)
+            _require_draft(written)
+            require(
+                set(written.citations) <= {n.id for n in task.notes}, "a part cites a note it was not given"
+            )
+
+
+async def streamed(writer: Any) -> None:
+    """What a writer that streams has told is how its draft begins; others are not asked."""
+    if not isinstance(writer, StreamingWriter):
+        return
+    require(asyncio.iscoroutinefunction(writer.stream), "stream is not a coroutine function")
+    for tag, (question, *_) in material().questions.items():
+        told: list[str] = []
+        written = await writer.stream(_task(question, tag), told.append)
+        _require_draft(written)
+        heard = len(told)
+        for text in told:
+            require_type(text, str, "what is told")
+            require(written.text.startswith(text.rstrip()), "what was told is not how the draft begins")
+        await asyncio.sleep(0.02)
+        require(len(told) == heard, "something was told after the draft was done")
 
 
 async def unchanged_task(writer: Any) -> None:

@@ -40,6 +40,10 @@ class Observation:
     """Type of an exception that reached the caller."""
     limits: Limits
     chain_ok: bool = True
+    released: list[tuple[int, str]] = field(default_factory=list)
+    """What was read before the end: sequence number of the log at that time, and the words."""
+    prefixes: list[str] = field(default_factory=list)
+    """Beginnings that the checker had judged fit to be read."""
     snapshot: str = ""
     """What the checkpointer kept, as text."""
 
@@ -96,9 +100,13 @@ async def observe(
     vault: Vault | None = None,
     modes: tuple[str, ...] = MODES,
     now: Any = None,
+    reads_along: bool = False,
 ) -> Observation:
-    """Run one turn and return all that could be seen of it."""
+    """Run one turn and return all that could be seen of it; ``reads_along``: somebody takes parts early."""
     desk = Desk(text=QUESTION, vault=vault or Vault())
+    released: list[tuple[int, str]] = []
+    if reads_along:
+        desk.on_part = lambda piece, _: released.append((run.log.sequence, piece))
     context = Context(services=run.services(), desk=desk, limits=limits)
     turn = fresh_turn(turn_id="t1", at="2026-01-01T00:00:00.000Z", asked_language="auto", region=REGION)
     watched = _Watched(graph, run, modes)
@@ -132,5 +140,7 @@ async def observe(
         raised=raised,
         limits=limits,
         chain_ok=run.kept.verify().ok,
+        released=released,
+        prefixes=run.log.prefixes,
         snapshot=snapshot,
     )

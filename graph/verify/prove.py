@@ -15,7 +15,7 @@ from cbtguard.graph.verify.clauses import CLAUSES, TALK_CLAUSE, TALK_TITLE, nobo
 from cbtguard.graph.verify.clock import VirtualLoop
 from cbtguard.graph.verify.observe import MODES, Observation, observe
 from cbtguard.graph.verify.script import Script
-from cbtguard.graph.verify.services import Scripted
+from cbtguard.graph.verify.services import LATER, Scripted
 from cbtguard.nodes import Limits
 from cbtguard.nodes.retrieval.note import NoteLibrary
 from cbtguard.safety.privacy import Vault
@@ -32,6 +32,10 @@ LIMITS = Limits(generations=2, care_turns=2)
 """Two drafts show every transition of the loop; the bound itself is proved for other numbers apart."""
 TALK_LENGTH = 4
 _TALK_LEVELS = ("none", "watch", "crisis", "fault")
+_OPINION_LEVELS = ("opinion", "none", "watch")
+"""Talks in which the crisis is seen by the third opinion only."""
+_FAULTS_BESIDE = ("raise",)
+_FEW_MODES = ("values", "updates", "messages", "tasks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,7 @@ def prove(
     *,
     stop_at_first: bool = False,
     progress: Callable[[Proof], None] | None = None,
+    full: bool = False,
 ) -> Proof:
     """Drive the compiled graph through all its paths and check S1 to S8 on each.
 
@@ -125,6 +130,8 @@ def prove(
         compile_graph: Makes the graph to prove; a team with a changed flow passes its own.
         stop_at_first: End at the first violation.
         progress: Told of the proof so far every few hundred paths.
+        full: Let every kind of fault follow on every other; else a fault behind another one raises or
+            hangs, which takes a third of the time.
     """
     run = _Run(
         compile_graph=compile_graph,
@@ -133,8 +140,9 @@ def prove(
         library=NoteLibrary(),
         stop_at_first=stop_at_first,
         progress=progress,
+        full=full,
     )
-    for part in (_single_turns, _bounds, _talks):
+    for part in (_single_turns, _bounds, _streams, _opinions, _talks, _opinion_talks):
         part(run)
         if run.over:
             break
@@ -151,13 +159,14 @@ class _Run:
     library: NoteLibrary
     stop_at_first: bool
     progress: Callable[[Proof], None] | None
+    full: bool = False
 
     @property
     def over(self) -> bool:
         return self.stop_at_first and not self.proof.holds
 
-    def scripted(self, script: Script) -> Scripted:
-        return Scripted(script, self.referrals, self.library)
+    def scripted(self, script: Script, **named: Any) -> Scripted:
+        return Scripted(script, self.referrals, self.library, full=self.full, **named)
 
     def check(self, seen: Observation) -> None:
         for clause in CLAUSES:
@@ -183,6 +192,57 @@ def _single_turns(run: _Run) -> None:
         loop.close()
 
 
+def _opinions(run: _Run) -> None:
+    """The third opinion: all that it can say and every way it can fail, with what the others say and their failing.
+
+    The other stops fail in one way here, and those behind the opinion do as they should unless they fail; what
+    else they can do is shown without an opinion, which is heard behind the first draft at the latest.
+    """
+    limits = Limits(generations=1, care_turns=2)
+    graph = run.compile_graph(limits)
+    loop = VirtualLoop()
+    prefix: tuple[int, ...] | None = ()
+    try:
+        while prefix is not None and not run.over:
+            script = _Weighed(prefix)
+            scripted = run.scripted(script, faults=_FAULTS_BESIDE, rater=True)
+            run.check(loop.run(observe(graph, scripted, limits, modes=_FEW_MODES, now=loop.time)))
+            run.proof.paths += 1
+            run.tell(run.proof.paths, 200)
+            prefix = script.next_prefix()
+    finally:
+        loop.close()
+
+
+def _streams(run: _Run) -> None:
+    """Parts that are read early: all that checker, record and writer can do meanwhile, the others as they should.
+
+    What the other stops can do is shown by the turns in which nobody reads along. Once more with all that a third
+    opinion can do, and everything else as it should be: it is heard before a word is read.
+    """
+    limits = Limits(generations=1, care_turns=2)
+    kinds: tuple[tuple[type[Script], bool], ...] = ((_Sound, False), (_Rated, True))
+    for kind, rater in kinds:
+        _streamed(run, limits, kind, rater=rater)
+
+
+def _streamed(run: _Run, limits: Limits, kind: type[Script], *, rater: bool) -> None:
+    graph = run.compile_graph(limits)
+    loop = VirtualLoop()
+    prefix: tuple[int, ...] | None = ()
+    try:
+        while prefix is not None and not run.over:
+            script = kind(prefix)
+            scripted = run.scripted(script, streams=True, rater=rater, faults=LATER)
+            seen = observe(graph, scripted, limits, modes=_FEW_MODES, now=loop.time, reads_along=True)
+            run.check(loop.run(seen))
+            run.proof.paths += 1
+            run.tell(run.proof.paths, 200)
+            prefix = script.next_prefix()
+    finally:
+        loop.close()
+
+
 def _bounds(run: _Run) -> None:
     """The bound on drafts, for other numbers: every draft fails, or only the last one passes."""
     loop = VirtualLoop()
@@ -198,11 +258,19 @@ def _bounds(run: _Run) -> None:
 
 
 def _talks(run: _Run) -> None:
+    _all_talks(run, _TALK_LEVELS)
+
+
+def _opinion_talks(run: _Run) -> None:
+    _all_talks(run, _OPINION_LEVELS)
+
+
+def _all_talks(run: _Run, levels_of_turns: tuple[str, ...]) -> None:
     loop = VirtualLoop()
     proof = run.proof
     try:
         graph = run.compile_graph(LIMITS, checkpointer=InMemorySaver(serde=serializer()))
-        for number, levels in enumerate(itertools.product(_TALK_LEVELS, repeat=TALK_LENGTH)):
+        for number, levels in enumerate(itertools.product(levels_of_turns, repeat=TALK_LENGTH)):
             if run.over:
                 return
             turns = loop.run(_talk(run, graph, levels, f"talk-{number}"))
@@ -222,13 +290,43 @@ async def _talk(run: _Run, graph: Any, levels: tuple[str, ...], thread: str) -> 
     now = asyncio.get_running_loop().time
     turns = []
     for level in levels:
-        scripted = run.scripted(_Fixed(screen=["raise" if level == "fault" else level]))
+        scripted = _of_level(run, level)
         seen = await observe(
             graph, scripted, LIMITS, thread=thread, vault=vault, modes=("values", "updates"), now=now
         )
         turns.append(seen)
     await graph.checkpointer.adelete_thread(thread)
     return tuple(turns)
+
+
+def _of_level(run: _Run, level: str) -> Scripted:
+    if level == "opinion":
+        return run.scripted(_Fixed(screen=["none"], opinion=["graver"]), rater=True)
+    return run.scripted(_Fixed(screen=["raise" if level == "fault" else level]))
+
+
+class _Sound(Script):
+    """Explores what happens while an answer is written; the stops before it do as they should."""
+
+    def pick(self, stop: str, alternatives: tuple[str, ...]) -> str:
+        before = stop in {"protect", "screen", "retrieve"}
+        return super().pick(stop, alternatives[:1] if before else alternatives)
+
+
+class _Weighed(Script):
+    """Explores what comes before the opinion is heard; the stops behind it do as they should, or fail."""
+
+    def pick(self, stop: str, alternatives: tuple[str, ...]) -> str:
+        behind = stop in {"check", "note", "fill", "refer", "record"}
+        kept = tuple(a for a in alternatives[1:] if a in _FAULTS_BESIDE)
+        return super().pick(stop, (*alternatives[:1], *kept) if behind else alternatives)
+
+
+class _Rated(Script):
+    """Explores the third opinion; everything else does as it should."""
+
+    def pick(self, stop: str, alternatives: tuple[str, ...]) -> str:
+        return super().pick(stop, alternatives if stop == "opinion" else alternatives[:1])
 
 
 class _Fixed(Script):

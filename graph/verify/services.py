@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from cbtguard.graph.verify.script import FAULTS, Script
 from cbtguard.nodes import Services
+from cbtguard.nodes.raters.opinion import Opinion
+from cbtguard.nodes.release import OPENED
 from cbtguard.nodes.retrieval.hybrid import Hit
-from cbtguard.nodes.writers.task import Draft, WritingTask
+from cbtguard.nodes.writers.task import Draft, Filling, WritingTask
+from cbtguard.safety.errors import OpinionError
 from cbtguard.safety.privacy import Entity, EntityType, Redaction, Vault
 from cbtguard.safety.record import MemoryRecord, StoredEntry, TurnEntry
 from cbtguard.safety.risk import Kind, Level, Risk, Signal, Subject
@@ -31,11 +34,21 @@ FOREIGN = "Je ne dors plus et je suis très fatigué, {name} {phone} le sait."
 DRAFT = "草稿标记{number}"
 """Marks each draft, so that it can be traced wherever it goes."""
 
+LATER = ("raise", "timeout")
+"""What may go wrong after something else did, unless all combinations are asked for."""
 PROTECT = ("identified", "foreign", "leaky")
+REMARK = "评语标记"
+"""What the rater says of the message; a model's free text, to be seen nowhere."""
 SCREEN = ("none", "watch", "crisis", "crisis_other", "emergency")
+OPINION = ("agree", "hint", "graver", "graver_late", "emergency", "malformed")
 RETRIEVE = ("fits", "nothing", "unknown_note")
 GENERATE = ("sound", "echo")
-CHECK = ("pass", "fail")
+CHECK = ("pass", "part", "fail")
+FILL = ("ok",)
+PREFIX = ("release", "hold")
+FILLED = "填补标记"
+"""Marks what was filled from the notes."""
+SENTENCES = "{mark}：我能理解你睡不着的难受。心里有一个念头。可以试试看。"
 REFER = ("ok", "no_line")
 RECORD = ("ok",)
 
@@ -48,6 +61,15 @@ _LEVELS = {
 }
 
 
+_OPINIONS = {
+    "agree": (Level.NONE, ()),
+    "hint": (Level.WATCH, (Kind.SUICIDE,)),
+    "graver": (Level.CRISIS, (Kind.ABUSE,)),
+    "graver_late": (Level.CRISIS, ()),
+    "emergency": (Level.EMERGENCY, (Kind.SUICIDE,)),
+}
+
+
 @dataclass(slots=True)
 class Log:
     """What happened in one run, in order."""
@@ -56,6 +78,8 @@ class Log:
     """Sequence number, what (``screen``, ``screen.done``, ``generate``...), and the arguments as text."""
     drafts: dict[str, int | None] = field(default_factory=dict)
     """Draft mark to the sequence number at which it passed the check; None while it has not."""
+    prefixes: list[str] = field(default_factory=list)
+    """Beginnings of drafts that were judged fit to be read."""
     sequence: int = 0
 
     def note(self, what: str, payload: object = "") -> int:
@@ -73,10 +97,21 @@ class Scripted:
         referrals: The real texts, so that what is checked is what ships.
         library: Any note library with at least one note.
         faults: Which faults to offer at each call.
+        rater: Whether there is a third opinion; it may fail in every way there is.
+        full: Whether every kind of fault may follow on every other; else one that follows raises or hangs.
+        streams: Whether the writer tells its text as it grows, and the checker judges beginnings.
     """
 
     def __init__(
-        self, script: Script, referrals: Referrals, library: NoteLibrary, faults: tuple[str, ...] = FAULTS
+        self,
+        script: Script,
+        referrals: Referrals,
+        library: NoteLibrary,
+        faults: tuple[str, ...] = FAULTS,
+        *,
+        rater: bool = False,
+        streams: bool = False,
+        full: bool = True,
     ) -> None:
         self.script = script
         self.log = Log()
@@ -84,6 +119,9 @@ class Scripted:
         self._referrals = referrals
         self._library = library
         self._faults = faults
+        self._rater = rater
+        self._streams = streams
+        self._full = full
 
     def services(self) -> Services:
         """Return the services for a context."""
@@ -92,16 +130,28 @@ class Scripted:
             "redactor": _Redactor(self),
             "detector": _Detector(self),
             "retriever": _Retriever(self),
-            "checker": _Checker(self),
+            "checker": _PrefixChecker(self) if self._streams else _Checker(self),
+            "filler": _Filler(self),
             "referrals": _Desk(self, self._referrals),
             "record": _Record(self),
+            "opinion": _Rater(self) if self._rater else None,
         }
-        return Services(library=self._library, writer=_Writer(self), clock=lambda: 1_800_000_000.0, **parts)
+        return Services(
+            library=self._library,
+            writer=_StreamingWriter(self) if self._streams else _Writer(self),
+            clock=lambda: 1_800_000_000.0,
+            **parts,
+        )
 
-    async def outcome(self, stop: str, alternatives: tuple[str, ...], payload: object) -> str:
+    async def outcome(
+        self, stop: str, alternatives: tuple[str, ...], payload: object, faults: tuple[str, ...] | None = None
+    ) -> str:
         """Log a call and return its outcome, or fail as the script says."""
         self.log.note(stop, payload)
-        outcome = self.script.pick(stop, (*alternatives, *self._faults))
+        offered = self._faults if faults is None else faults
+        if not self._full and any(choice.faulty for choice in self.script.choices):
+            offered = tuple(fault for fault in offered if fault in LATER)
+        outcome = self.script.pick(stop, (*alternatives, *offered))
         if outcome == "raise":
             raise RuntimeError(f"could not handle {QUESTION}")
         if outcome == "timeout":
@@ -178,6 +228,19 @@ class _Detector(_Part):
         return Risk(level=level, kinds=kinds, subject=subject, score=0.9 if kinds else 0.0, signals=signals)
 
 
+class _Rater(_Part):
+    async def rate(self, text: str, *, language: str, history: Any = ()) -> Any:
+        outcome = await self.run.outcome("opinion", OPINION, (text, language, history), FAULTS)
+        if outcome == "garbage":
+            return REMARK
+        if outcome == "malformed":
+            raise OpinionError("opinion.malformed", REMARK, hint="-")
+        if outcome == "graver_late":
+            await asyncio.sleep(3.0)
+        level, kinds = _OPINIONS[outcome]
+        return Opinion(level=level, kinds=kinds, subject=Subject.SELF, reason=REMARK)
+
+
 class _Retriever(_Part):
     async def retrieve(self, text: str, *, k: int = 3) -> Any:
         outcome = await self.run.outcome("retrieve", RETRIEVE, (text, k))
@@ -198,7 +261,25 @@ class _Writer(_Part):
         mark = DRAFT.format(number=len(self.run.log.drafts) + 1)
         self.run.log.drafts[mark] = None
         told = f"{NAME}，你好。" if outcome == "echo" else ""
-        return Draft(text=f"{told}{mark}：我能理解你睡不着的难受。", citations=(self.run.note_id,))
+        return Draft(text=told + SENTENCES.format(mark=mark), citations=(self.run.note_id,))
+
+
+class _StreamingWriter(_Writer):
+    async def stream(self, task: WritingTask, on_text: Callable[[str], None]) -> Any:
+        draft = await self.write(task)
+        if isinstance(draft, Draft):
+            for place in (place + 1 for place, char in enumerate(draft.text) if char == "。"):
+                on_text(draft.text[:place])
+                await asyncio.sleep(0.1)
+        return draft
+
+
+class _Filler(_Part):
+    async def fill(self, task: WritingTask, parts: Any) -> Any:
+        outcome = await self.run.outcome("fill", FILL, (task, parts))
+        if outcome == "garbage":
+            return None
+        return Filling(parts=dict.fromkeys(parts, FILLED), citations=(self.run.note_id,))
 
 
 class _Checker(_Part):
@@ -206,15 +287,33 @@ class _Checker(_Part):
         outcome = await self.run.outcome("check", CHECK, (question, sorted(named)))
         if outcome == "garbage":
             return True
-        finding = PartFinding(present=outcome == "pass", evidence="", start=0, end=0, score=0.5)
-        defects = (
-            () if outcome == "pass" else (Defect(code="off_topic", evidence="", reason="-", reason_zh="-"),)
-        )
+        finding = PartFinding(present=outcome != "fail", evidence="", start=0, end=0, score=0.5)
+        parts = dict.fromkeys(Part, finding)
+        codes = {"pass": (), "fail": ("off_topic",), "part": ("missing_encouragement",)}[outcome]
+        if outcome == "part":
+            parts[Part.ENCOURAGEMENT] = PartFinding(present=False, evidence="", start=0, end=0, score=0.0)
         if outcome == "pass":
             for mark in self.run.log.drafts:
                 if mark in answer:
                     self.run.log.drafts[mark] = self.run.log.sequence
-        return Review(parts=dict.fromkeys(Part, finding), defects=defects)
+        defects = tuple(Defect(code=code, evidence="", reason="-", reason_zh="-") for code in codes)
+        return Review(parts=parts, defects=defects)
+
+
+class _PrefixChecker(_Checker):
+    async def prefix(self, question: str, beginning: str, **named: Any) -> Any:
+        outcome = await self.run.outcome("prefix", PREFIX, (question, sorted(named)))
+        if outcome == "garbage":
+            return True
+        absent = PartFinding(present=False, evidence="", start=0, end=0, score=0.0)
+        parts = dict.fromkeys(Part, absent)
+        if outcome == "release":
+            first = beginning.index("。") + 1
+            parts[Part.VALIDATION] = PartFinding(present=True, evidence="", start=0, end=first, score=0.5)
+            second = PartFinding(present=True, evidence="", start=first, end=len(beginning), score=0.5)
+            parts[Part.KEY_THOUGHT] = second if len(beginning) > first else absent
+            self.run.log.prefixes.append(beginning[:first])
+        return Review(parts=parts, defects=())
 
 
 class _Desk:
@@ -249,7 +348,8 @@ class _Desk:
 
 class _Record(_Part):
     async def append(self, entry: TurnEntry) -> StoredEntry | None:
-        outcome = await self.run.outcome("record", RECORD, entry)
+        stop = "opened" if entry.route == OPENED else "record"
+        outcome = await self.run.outcome(stop, RECORD, entry)
         return None if outcome == "garbage" else self.run.kept.append(entry)
 
     def entries(self, *, start: int = 1, limit: int | None = None) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from cbtguard.safety.risk.features import pieces, windows
 from cbtguard.safety.risk.model import Kind, Level, Subject
 from cbtguard.safety.risk.normalise import normalise
-from cbtguard.safety.risk.weights import HEADS, LEVEL_HEADS, OTHER_HEAD, SCRIPTS, THRESHOLDS, Weights
+from cbtguard.safety.risk.weights import ALONE, HEADS, LEVEL_HEADS, OTHER_HEAD, SCRIPTS, THRESHOLDS, Weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,10 @@ class Options:
 
     size: int = 200_000
     """Pieces that are kept, those that weigh most."""
+    sense: bool = True
+    """Whether to train the reading model too."""
+    epochs: int = 4
+    """Passes of the reading model over the lines."""
     window_cost: float = 0.75
     """Taken off the logit of a window of a longer text, before calibration."""
 
@@ -148,18 +152,6 @@ def _pack(
         biases=np.array(biases, dtype=np.float32),
         thresholds={script: dict.fromkeys(THRESHOLDS, 0.5) for script in SCRIPTS},
         window_cost=options.window_cost,
+        mix={script: dict.fromkeys(LEVEL_HEADS, ALONE) for script in SCRIPTS},
         card={},
-    )
-
-
-def calibrate(weights: Weights, slopes: Sequence[float], shifts: Sequence[float]) -> Weights:
-    """Return the weights with the logits of the level heads stretched and shifted into probabilities."""
-    stretch = np.ones(len(HEADS), dtype=np.float32)
-    shift = np.zeros(len(HEADS), dtype=np.float32)
-    stretch[: len(slopes)], shift[: len(shifts)] = slopes, shifts
-    return replace(
-        weights,
-        scales=weights.scales * stretch,
-        biases=weights.biases * stretch + shift,
-        window_cost=round(weights.window_cost * slopes[0], 4),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cbtguard.safety.errors import DataError
 from cbtguard.safety.files import read_text
@@ -52,6 +52,20 @@ def read_folder(folder: Path) -> tuple[Line, ...]:
     return lines
 
 
+def read_any(path: Path) -> tuple[Line, ...]:
+    """Return the labelled lines of a folder of ``*.tsv`` files, or of one file.
+
+    A ``.tsv`` file is as in :func:`read_folder`. Any other file is JSON Lines, each line as in
+    :func:`read_labelled`, or with ``text``, ``level`` and, where known, ``kinds``, ``subject`` and ``type``.
+
+    Raises:
+        DataError: ``data.malformed``, naming file and line; ``data.unreadable``.
+    """
+    if path.is_dir():
+        return read_folder(path)
+    return tuple(read_tsv(path)) if path.suffix == ".tsv" else read_labelled(path)
+
+
 def read_tsv(path: Path) -> Iterator[Line]:
     """Yield the lines of one file; see :func:`read_folder`."""
     for number, raw in enumerate(read_text(path).split("\n"), 1):
@@ -72,7 +86,7 @@ def read_tsv(path: Path) -> Iterator[Line]:
 
 
 def read_labelled(path: Path) -> tuple[Line, ...]:
-    """Return the lines of a JSON Lines file with ``text`` and ``label`` (``crisis`` or ``no_crisis``).
+    """Return the lines of a JSON Lines file with ``text`` and ``label`` (``crisis`` or ``no_crisis``), or ``level``.
 
     Lines with any other label are left out: they are not to be scored. Kinds come from ``fine`` where it is a
     label of PsySUICIDE.
@@ -86,6 +100,9 @@ def read_labelled(path: Path) -> tuple[Line, ...]:
             continue
         try:
             entry = json.loads(raw)
+            if "level" in entry:
+                lines.append(_levelled(entry, path))
+                continue
             label, fine = entry["label"], str(entry.get("fine", ""))
             if label not in {"crisis", "no_crisis"}:
                 continue
@@ -103,6 +120,19 @@ def read_labelled(path: Path) -> tuple[Line, ...]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise _malformed(path, number) from error
     return tuple(lines)
+
+
+def _levelled(entry: dict[str, Any], path: Path) -> Line:
+    if not isinstance(entry["text"], str):
+        raise TypeError("a text")
+    return Line(
+        text=entry["text"],
+        level=Level(entry["level"]),
+        kinds=tuple(Kind(kind) for kind in entry.get("kinds", ())),
+        subject=Subject(entry.get("subject", "self")),
+        type=str(entry.get("type", "")),
+        origin=f"{path.stem}:{entry['origin']}" if "origin" in entry else path.stem,
+    )
 
 
 def distinct(lines: Iterable[Line]) -> tuple[Line, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from cbtguard.safety.risk.model import Level
 
@@ -37,6 +37,22 @@ class Share:
         middle = (p + z2 / (2 * n)) / (1 + z2 / n)
         half = _Z / (1 + z2 / n) * (p * (1 - p) / n + z2 / (4 * n * n)) ** 0.5
         return max(0.0, middle - half), min(1.0, middle + half)
+
+    @classmethod
+    def of(cls, outcomes: Sequence[bool]) -> Self:
+        """Return how many of the outcomes are true."""
+        return cls(hits=sum(outcomes), total=len(outcomes))
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the counts, the value and its interval as JSON primitives."""
+        low, high = self.interval
+        return {
+            "hits": self.hits,
+            "total": self.total,
+            "value": round(self.value, 4),
+            "low": round(low, 4),
+            "high": round(high, 4),
+        }
 
     def __str__(self) -> str:
         low, high = self.interval

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cbtguard.safety.risk.fusion import learned_level
+from cbtguard.safety.risk.learned import mixed
 from cbtguard.safety.risk.model import Level
 from cbtguard.safety.risk.weights import LEVEL_HEADS, SCRIPTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from cbtguard.lab.risk.lines import Line
     from cbtguard.safety.risk.detector import Hits
-    from cbtguard.safety.risk.learned import Reading
+    from cbtguard.safety.risk.learned import Raw, Reading
 
+_ENOUGH = 30
+"""Lines of either sort that a script must have for a mix of its own."""
 _SURER = 1.2
 """Logits by which the model must be surer where a rule's hit was excused by the words around it."""
 _LESS_SURE = 1.5
@@ -43,43 +48,65 @@ class Bounds:
     """Alarms among the lines without danger of labelled sets, at most."""
     look_alikes: float = 0.08
     """The same for the corpus, where half of the lines without danger are there to be mistaken for it."""
-    hints: float = 0.07
+    hints: float = 0.04
     """Watch or more among the lines without danger of labelled sets, at most; twice as much in the corpus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What the rules and a model that has not seen it make of one line."""
+    """What the rules and models that have not seen it make of one line."""
 
     script: str
     """As :func:`cbtguard.safety.risk.weights.script_of` names it."""
     hits: Hits
+    found: Raw
     reading: Reading
 
-    def calibrated(self, slopes: Sequence[float], shifts: Sequence[float]) -> Held:
-        """Return the same with calibrated probabilities."""
-        crisis, watch, emergency = (
-            _sigmoid(_logit(getattr(self.reading, head)) * slope + shift)
-            for head, slope, shift in zip(LEVEL_HEADS, slopes, shifts, strict=True)
-        )
-        reading = replace(self.reading, crisis=crisis, watch=max(watch, crisis), emergency=emergency)
-        return replace(self, reading=reading)
+    def calibrated(self, mix: Mix) -> Held:
+        """Return the same with the probabilities of a mix."""
+        return replace(self, reading=mixed(self.found, mix))
 
 
-def platt(lines: Sequence[Line], held: Sequence[Held]) -> tuple[list[float], list[float]]:
-    """Return slope and shift of each level head that turn held-out logits into probabilities."""
+Mix = dict[str, dict[str, tuple[float, float, float]]]
+
+
+def platt(lines: Sequence[Line], held: Sequence[Held]) -> Mix:
+    """Return how the two models' held-out logits become one probability, by script and level head.
+
+    A logistic regression on both logits (Platt 1999, with two scores); scripts with few lines of a kind
+    share the weights of all.
+    """
+    rank = np.array([line.level.rank for line in lines])
+    scripts = np.array([one.script for one in held])
+    words = np.stack([one.found.words for one in held])
+    read = np.array([one.found.sense is not None for one in held])
+    sense = np.stack([one.found.words if one.found.sense is None else one.found.sense for one in held])
+    mix: Mix = {}
+    for script in SCRIPTS:
+        mix[script] = {}
+        for place, head in enumerate(LEVEL_HEADS):
+            # A watch line is neither a crisis nor a false alarm.
+            used = rank != Level.WATCH.rank if head == "crisis" else rank >= 0
+            own = used & (scripts == script)
+            target = rank >= Level(head).rank
+            if min(target[own].sum(), (~target[own]).sum()) < _ENOUGH:
+                own = used
+            if read[scripts == script].any():
+                pair = np.stack([words[:, place], sense[:, place]], axis=1)
+                first, second, shift = _weighed(pair[own & read], target[own & read])
+            else:
+                second = 0.0
+                first, shift = _weighed(words[own, place, None], target[own])
+            mix[script][head] = (first, second, shift)
+    return mix
+
+
+def _weighed(scores: NDArray[np.float64], target: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Return a weight for each score, and what is added."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped] # noqa: PLC0415 - slow
 
-    rank = np.array([line.level.rank for line in lines])
-    slopes, shifts = [], []
-    for head in LEVEL_HEADS:
-        # A watch line is neither a crisis nor a false alarm.
-        used = rank != Level.WATCH.rank if head == "crisis" else rank >= 0
-        score = np.array([_logit(getattr(one.reading, head)) for one in held])
-        model = LogisticRegression(C=1e4).fit(score[used, None], rank[used] >= Level(head).rank)
-        slopes.append(round(float(model.coef_[0, 0]), 4))
-        shifts.append(round(float(model.intercept_[0]), 4))
-    return slopes, shifts
+    model = LogisticRegression(C=1e4).fit(scores, target)
+    return tuple(round(float(value), 4) for value in (*model.coef_[0], model.intercept_[0]))
 
 
 def levels_of(held: Sequence[Held], chosen: Mapping[str, Mapping[str, float]]) -> list[Level]:
@@ -90,6 +117,15 @@ def levels_of(held: Sequence[Held], chosen: Mapping[str, Mapping[str, float]]) -
         found.append(learned_level(one.hits, one.reading, chosen[one.script]))
         levels.append(max(found, key=lambda level: level.rank))
     return levels
+
+
+def sweep(held: Sequence[Held]) -> tuple[tuple[float, list[Level]], ...]:
+    """Return the levels of all lines for each probability that is tried as the threshold of a crisis, rising."""
+    off = dict.fromkeys(("watch", "watch_softened", "emergency"), _NEVER)
+    return tuple(
+        (_rounded(float(at)), levels_of(held, {script: {**_crisis(float(at)), **off} for script in SCRIPTS}))
+        for at in _STEPS[::2]
+    )
 
 
 def thresholds(lines: Sequence[Line], held: Sequence[Held], bounds: Bounds) -> dict[str, dict[str, float]]:
@@ -168,11 +204,6 @@ def _emergency(lines: Sequence[Line], held: Sequence[Held], chosen: dict[str, fl
 
 def _rounded(logit: float) -> float:
     return round(min(_HARDEST, _sigmoid(logit)), 4)
-
-
-def _logit(probability: float) -> float:
-    kept = min(1 - 1e-9, max(1e-9, probability))
-    return math.log(kept / (1 - kept))
 
 
 def _sigmoid(value: float) -> float:

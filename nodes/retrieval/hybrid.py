@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from cbtguard.nodes.reading import read
+from cbtguard.nodes.retrieval.affinity import MODEL, Affinity, affinity, version
 from cbtguard.nodes.retrieval.focus import gist
 from cbtguard.nodes.retrieval.index import Index, build, centred
 from cbtguard.nodes.retrieval.note import vocabulary
-from cbtguard.nodes.retrieval.words import words
+from cbtguard.nodes.retrieval.words import Terms
+from cbtguard.safety.risk.normalise import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from cbtguard.nodes.reading import Finding
     from cbtguard.nodes.retrieval.encoder import Encoder
     from cbtguard.nodes.retrieval.note import NoteLibrary
+
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +63,15 @@ class Retriever(Protocol):
         ...
 
 
-# Weights and thresholds were set on invented questions (tests/data/retrieval_cases.yaml); see docs/retrieval.md.
-_VECTOR, _LEXICAL, _PROBLEM, _DISTORTION = 0.40, 0.16, 0.30, 0.14
+# Weights and thresholds were set on the `tune` third of tests/data/retrieval_cases.yaml; see docs/retrieval.md.
+_AFFINITY, _VECTOR, _LEXICAL, _PROBLEM, _DISTORTION = 0.565, 0.28, 0.085, 0.045, 0.025
+_SPREAD = 0.7
+"""Power of a probability: with 86 notes most are small, and their order matters."""
 _COSINE_FLOOR, _COSINE_SPAN = 0.12, 0.45
 _BM25_FULL = 12.0
-_LENIENT, _STRICT = 0.5, 1.3
-FITS = 0.25
+_ENCODED = 70
+"""Characters of a question that are encoded; of a longer one, the clauses that show its trouble."""
+FITS = 0.19
 """Lowest score at which a note is said to fit."""
 
 
@@ -77,15 +88,16 @@ class HybridRetriever:
     def __init__(
         self, library: NoteLibrary, encoder: Encoder, *, cache: Path | None = None, fits: float = FITS
     ) -> None:
-        self._library = library
         self._encoder = encoder
         self._index: Index = build(library, encoder, cache=cache)
+        self._terms = Terms(self._index.lexical.vocab_dict)
         # Models and patterns load on first use, which no first question should pay for.
         encoder.queries(["预热"])
-        self._index.lexical.get_scores(words("预热") or ["预热"])
         read("预热")
         self._fits = fits
-        self.name = f"hybrid/{encoder.name}"
+        self._learned, self._known = _learned(self._index.ids, encoder.name)
+        learned = f"+{version()}" if self._learned else ""
+        self.name = f"hybrid/{encoder.name}{learned}"
         self._problems = [{p: 1.0 if i == 0 else 0.7 for i, p in enumerate(n.problems)} for n in library]
         self._distortions = [dict.fromkeys(n.distortions, 1.0) for n in library]
         situational = vocabulary().situational
@@ -93,42 +105,69 @@ class HybridRetriever:
 
     def retrieve(self, text: str, *, k: int = 3) -> tuple[Hit, ...]:
         """Return at most ``k`` hits, the best first, none when nothing fits."""
+        scores = self.scores(text)
+        order = np.argsort(-scores, kind="stable")[:k]
+        return tuple(
+            Hit(note_id=self._index.ids[i], score=round(float(min(scores[i], 1.0)), 4))
+            for i in order
+            if scores[i] >= self._fits
+        )
+
+    def scores(self, text: str) -> NDArray[np.float64]:
+        """Return how well each note fits, 0 to 1, in the order of the library."""
         index = self._index
         reading = read(text)
-        core = gist(text, reading)
-        vector = centred(self._encoder.queries([core]), index.centre)[0]
-        # einsum stays off BLAS, whose threads would fight with the encoder's for the cores.
-        cosines = np.einsum("ij,j->i", index.vectors, vector)
+        raw = self._encoder.queries([encoded(text)])
+        # einsum stays off BLAS, whose threads would fight with those of the flow for the cores.
+        cosines = np.einsum("ij,j->i", index.vectors, centred(raw, index.centre)[0])
         best = np.full(len(index.ids), -1.0)
         np.maximum.at(best, index.owners, cosines)
         semantic = np.clip((best - _COSINE_FLOOR) / _COSINE_SPAN, 0, 1)
-        tokens = words(text)
-        lexical = (
-            np.clip(index.lexical.get_scores(tokens) / _BM25_FULL, 0, 1)
-            if tokens
-            else np.zeros(len(index.ids))
-        )
-        scores = (
+        tokens = self._terms.find(text)
+        lexical = np.zeros(len(index.ids))
+        if tokens:
+            lexical = np.clip(index.lexical.get_scores(tokens) / _BM25_FULL, 0, 1)
+        near = (
             _VECTOR * semantic
             + _LEXICAL * lexical
             + _PROBLEM * _match(self._problems, reading.problems)
             + _DISTORTION * _match(self._distortions, reading.distortions)
         )
-        scores *= self._fitting_situation(reading.problems)
-        # Somebody who names a feeling or a problem gets the nearest note, even if none is very near.
-        named = bool(reading.emotions or reading.problems)
-        lowest = self._fits * (_LENIENT if named else _STRICT)
-        order = np.argsort(-scores, kind="stable")[:k]
-        return tuple(
-            Hit(note_id=index.ids[i], score=round(float(min(scores[i], 1.0)), 4))
-            for i in order
-            if scores[i] >= lowest
-        )
+        # Notes that nobody wrote examples for are judged by nearness alone.
+        whole = near / (1 - _AFFINITY) * self._fitting_situation(reading.problems)
+        if self._learned is not None:
+            chances = self._learned.probabilities(normalise(text).text, raw[0])
+            known = self._known >= 0
+            whole[known] = _AFFINITY * chances[self._known[known]] ** _SPREAD + near[known]
+        scores: NDArray[np.float64] = np.clip(whole, 0, 1)
+        return scores
 
     def _fitting_situation(self, problems: Sequence[Finding]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Half weight for notes about a situation (illness, birth, jobs...) of which nothing was said."""
         found = {f.label for f in problems}
         return np.asarray([0.5 if own is not None and own not in found else 1.0 for own in self._situation])
+
+
+def encoded(text: str) -> str:
+    """Return what of a question is encoded: all of a short one, normalised as the crisis screen reads it."""
+    plain = normalise(text).text
+    return (
+        plain
+        if len(plain) <= _ENCODED * (1 if _HAN.search(plain) else 3)
+        else gist(plain, read(plain), _ENCODED)
+    )
+
+
+def _learned(ids: Sequence[str], encoder: str) -> tuple[Affinity | None, NDArray[np.int64]]:
+    """The learned model, where it was trained on this encoder, and the output of each note; -1 for none."""
+    none = np.full(len(ids), -1)
+    if not MODEL.is_file():
+        return None, none
+    model = affinity()
+    if model.encoder != encoder:
+        return None, none
+    place = {name: number for number, name in enumerate(model.ids)}
+    return model, np.asarray([place.get(name, -1) for name in ids])
 
 
 def _match(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from cbtguard.safety.language import to_simplified
 from cbtguard.safety.segmenter import segmenter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LATIN = re.compile(r"[a-z]+(?:['’][a-z]+)?")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -111,6 +115,42 @@ def words(text: str) -> list[str]:
                     found += [word[:2], word[-2:]]
     found += [_stem(w) for w in _LATIN.findall(plain) if w not in _STOP and len(w) > 1]
     return found
+
+
+class Terms:
+    """The words of an index; finds them in a question without a segmenter, the longest first.
+
+    A question's words only count where the notes hold them too, and looking those up takes a tenth of the
+    time of cutting the question into words.
+
+    Args:
+        known: The words of the notes, as :func:`words` gives them.
+    """
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = frozenset(word for word in known if len(word) > 1)
+        self._longest = max((len(word) for word in self._known), default=0)
+
+    def find(self, text: str) -> list[str]:
+        """Return the known words of a text, in order, repeats kept. Linear in its length."""
+        plain = to_simplified(text).lower()
+        found: list[str] = []
+        place = 0
+        while place < len(plain):
+            if not _HAN.match(plain, place):
+                place += 1
+                continue
+            for end in range(min(len(plain), place + self._longest), place + 1, -1):
+                word = plain[place:end]
+                if word in self._known:
+                    found.append(word)
+                    if len(word) >= 4:
+                        found += [half for half in (word[:2], word[-2:]) if half in self._known]
+                    place = end
+                    break
+            else:
+                place += 1
+        return found + [_stem(w) for w in _LATIN.findall(plain) if w not in _STOP and len(w) > 1]
 
 
 def _stem(word: str) -> str:

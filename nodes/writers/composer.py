@@ -13,11 +13,14 @@ from cbtguard.nodes.reading.reader import emotion_name
 from cbtguard.nodes.retrieval.note import vocabulary
 from cbtguard.nodes.writers.phrases import Phrases, phrases
 from cbtguard.nodes.writers.quote import quote, repeatable
-from cbtguard.nodes.writers.task import Draft
+from cbtguard.nodes.writers.task import Draft, Filling
 from cbtguard.safety.errors import WriterError
 from cbtguard.safety.language import Language, detect, to_traditional
+from cbtguard.safety.structure import Part
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from cbtguard.nodes.reading import Finding
     from cbtguard.nodes.retrieval.note import Note
     from cbtguard.nodes.writers.task import WritingTask
@@ -44,26 +47,29 @@ class Composer:
 
     def compose(self, task: WritingTask) -> Draft:
         """Return what :meth:`write` returns, without waiting."""
+        filling = self.fill(task, tuple(Part) if task.part is None else (task.part,))
+        return Draft(text="\n\n".join(filling.parts.values()), citations=filling.citations)
+
+    def fill(self, task: WritingTask, parts: Collection[Part]) -> Filling:
+        """Return some of the five paragraphs; see :class:`cbtguard.nodes.writers.task.Filler`.
+
+        Raises:
+            WriterError: As :meth:`write`.
+        """
         if not task.notes:
             raise WriterError(
                 "writer.no_notes",
                 "There is no note to stand on.",
                 hint="Give the composer at least one technique note.",
             )
-        language = "en" if task.language == "en" else "zh"
-        made = _Composition(task, language)
-        paragraphs = (
-            made.validation(),
-            made.key_thought(),
-            made.challenge(),
-            made.strategy(),
-            made.encouragement(),
+        made = _Composition(task, "en" if task.language == "en" else "zh")
+        # All are made, so that each reads as it would in the whole answer.
+        paragraphs = {part: made.paragraph(part) for part in Part}
+        cited = made.cited if Part.STRATEGY in parts else made.cited[:1]
+        return Filling(
+            parts={part: paragraphs[part] for part in Part if part in parts},
+            citations=tuple(note.id for note in cited),
         )
-        text = "\n\n".join(paragraphs)
-        if task.language == "zh-Hant":
-            text = to_traditional(text)
-        text = _OWN.sub(lambda mark: made.own_words.get(mark.group(), mark.group()), text)
-        return Draft(text=text, citations=tuple(note.id for note in made.cited))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,13 @@ class _Composition:
         self._problem = _problem(self._reading, self._main, self._own)
         self.cited: list[Note] = [self._main]
         self.own_words: dict[str, str] = {}
+
+    def paragraph(self, part: Part) -> str:
+        """One part, in the script of the answer, the person's words as they wrote them."""
+        text: str = getattr(self, part.value)()
+        if self._task.language == "zh-Hant":
+            text = to_traditional(text)
+        return _OWN.sub(lambda mark: self.own_words.get(mark.group(), mark.group()), text)
 
     def validation(self) -> str:
         """Their own words, the feeling in them, and that it is understandable."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from cbtguard.nodes.writers.task import Draft
 from cbtguard.safety.errors import WriterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cbtguard.nodes.writers.task import WritingTask
 
@@ -49,3 +50,34 @@ class FakeWriter:
     def left(self) -> int:
         """How many outputs have not been asked for."""
         return len(self._outputs)
+
+
+class FakeStreamingWriter(FakeWriter):
+    """As :class:`FakeWriter`, and tells its text piece by piece.
+
+    Args:
+        outputs: As for :class:`FakeWriter`.
+        piece: Characters told at once.
+        pause_s: Seconds between two pieces.
+        name: As for :class:`FakeWriter`.
+    """
+
+    def __init__(
+        self,
+        outputs: Iterable[Draft | str | BaseException],
+        *,
+        piece: int = 20,
+        pause_s: float = 0.01,
+        name: str = "fake",
+    ) -> None:
+        super().__init__(outputs, name=name)
+        self._piece = piece
+        self._pause_s = pause_s
+
+    async def stream(self, task: WritingTask, on_text: Callable[[str], None]) -> Draft:
+        """Return the next prepared draft after telling all of it."""
+        draft = await self.write(task)
+        for end in range(self._piece, len(draft.text) + self._piece, self._piece):
+            on_text(draft.text[:end])
+            await asyncio.sleep(self._pause_s)
+        return draft

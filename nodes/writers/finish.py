@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cbtguard.nodes.retrieval.note import Note
 
 _THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+_THINKING_MARKS = ("<think>", "<thinking>")
 _MARK = re.compile(
     r"[\[［【]\s*(?:资料|資料|笔记|筆記|notes?|no\.)?\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]］】]",
     re.IGNORECASE,
@@ -43,6 +44,33 @@ def cut_at_stop(text: str) -> str:
     """Return the text up to the first mark at which the model began to play another part."""
     ends = [place for stop in prompt_marks().stops if (place := text.find(stop)) >= 0]
     return text[: min(ends)] if ends else text
+
+
+def begun(text: str, *, language: str) -> str:
+    """Return how the draft of a text that is still being written begins, whatever comes next.
+
+    Held back are thinking, what may grow into a stop mark, and all of a reply in Traditional script: its
+    conversion needs the whole text.
+    """
+    opening = text.lstrip().lower()
+    if language == Language.ZH_HANT or any(mark.startswith(opening) for mark in _THINKING_MARKS):
+        return ""
+    body = _THINKING.sub("", text)
+    cut = cut_at_stop(body)
+    if cut != body:
+        return cut.strip()
+    stops = prompt_marks().stops
+    for size in range(min(len(body), max(map(len, stops)) - 1), 0, -1):
+        if any(stop.startswith(body[-size:]) for stop in stops):
+            body = body[:-size]
+            break
+    return body.strip()
+
+
+def ended(text: str) -> bool:
+    """Whether a text that is still being written has come to a stop mark; one in its thinking is none."""
+    body = _THINKING.sub("", text)
+    return cut_at_stop(body) != body
 
 
 def _citations(text: str, notes: tuple[Note, ...]) -> tuple[str, ...]:

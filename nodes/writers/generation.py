@@ -10,6 +10,7 @@ from cbtguard.nodes.writers.prompt import Prompt, PromptForm, shorter_prompts
 from cbtguard.safety.errors import WriterError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from threading import Event
 
     from cbtguard.nodes.writers.model import LoadedModel
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 _TAIL = 24
 """Tokens in which a stop mark is looked for after each step; the longest mark has fewer."""
+
+
+_EVERY = 4
+"""Tokens from one telling to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +62,17 @@ def fit_prompt(loaded: LoadedModel, task: WritingTask, most: int) -> FittedPromp
     )
 
 
-def generate_text(loaded: LoadedModel, fitted: FittedPrompt, most: int, stop: Event) -> str:
+def generate_text(
+    loaded: LoadedModel,
+    fitted: FittedPrompt,
+    most: int,
+    stop: Event,
+    told: Callable[[str], None] | None = None,
+) -> str:
     """Return what the model writes, up to the first stop mark, without its special tokens.
 
     Greedy, so the same prompt gets the same text. When ``stop`` is set the model ends after the token it
-    is at, and what it wrote is of no use.
+    is at, and what it wrote is of no use. ``told`` is given the text so far, every few tokens.
     """
     import torch  # noqa: PLC0415 - takes seconds
     from transformers import GenerationConfig, StoppingCriteriaList  # noqa: PLC0415 - the same
@@ -80,26 +91,36 @@ def generate_text(loaded: LoadedModel, fitted: FittedPrompt, most: int, stop: Ev
         pad_token_id=first_end if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
         use_cache=True,
     )
-    halt = _Halt(tokenizer=tokenizer, start=fitted.tokens, stop=stop)
+    halt = _Halt(loaded=loaded, start=fitted.tokens, stop=stop, told=told)
     with torch.inference_mode():
         output = loaded.model.generate(
             **fitted.inputs, generation_config=config, stopping_criteria=StoppingCriteriaList([halt])
         )
+    return _text(loaded, output[0, fitted.tokens :])
+
+
+def _text(loaded: LoadedModel, ids: Any) -> str:
     # A stop mark may be a special token, so it is looked for before those are dropped.
-    text = cut_at_stop(str(tokenizer.decode(output[0, fitted.tokens :], skip_special_tokens=False)))
+    text = cut_at_stop(_decoded(loaded.tokenizer, ids))
     for mark in loaded.marks:
         text = text.replace(mark, "")
     return text
+
+
+def _decoded(tokenizer: Any, ids: Any) -> str:
+    # Spaces are left alone: what was told of a text must stay how it begins.
+    return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Halt:
     """Tells the model after each token whether to stop: cancelled, or a mark at which a draft ends."""
 
-    tokenizer: Any
+    loaded: LoadedModel
     start: int
     """Tokens of the prompt."""
     stop: Event
+    told: Callable[[str], None] | None
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         import torch  # noqa: PLC0415 - takes seconds
@@ -108,8 +129,11 @@ class _Halt:
         done = self.stop.is_set()
         if not done:
             ids = input_ids[0, max(self.start, input_ids.shape[1] - _TAIL) :]
-            tail = str(self.tokenizer.decode(ids, skip_special_tokens=False))
+            tail = _decoded(self.loaded.tokenizer, ids)
             done = cut_at_stop(tail) != tail
+            if self.told is not None and (done or (input_ids.shape[1] - self.start) % _EVERY == 0):
+                # The last character may still be in pieces.
+                self.told(_text(self.loaded, input_ids[0, self.start :]).rstrip("\ufffd"))
         return torch.full((input_ids.shape[0],), done, device=input_ids.device, dtype=torch.bool)
 
 

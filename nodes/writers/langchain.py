@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from cbtguard.nodes.writers.finish import finished
+from cbtguard.nodes.writers.naming import recordable
 from cbtguard.nodes.writers.prompt import build_prompt
 from cbtguard.safety.errors import DependencyError, WriterError
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from cbtguard.nodes.writers.prompt import Prompt
     from cbtguard.nodes.writers.task import Draft, WritingTask
-
-_UNRECORDABLE = re.compile(r"[^A-Za-z0-9_.:+/@-]+")
-_NAME_LIMIT = 128
 
 
 class ChatModelWriter:
@@ -34,8 +31,7 @@ class ChatModelWriter:
         self._model = model
         fields = [getattr(model, field, None) for field in ("model_name", "model")]
         own = next((value for value in fields if isinstance(value, str) and value), type(model).__name__)
-        plain = _UNRECORDABLE.sub("-", name or f"langchain/{own}")
-        self.name = plain[:_NAME_LIMIT]
+        self.name = recordable(name or f"langchain/{own}")
 
     async def write(self, task: WritingTask) -> Draft:
         """Return the model's draft.

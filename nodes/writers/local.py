@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cbtguard.nodes.writers.finish import finished
+from cbtguard.nodes.writers.finish import begun, finished
 from cbtguard.nodes.writers.generation import fit_prompt, generate_text
 from cbtguard.nodes.writers.model import LoadedModel, load_model
+from cbtguard.nodes.writers.naming import recordable, short
 from cbtguard.nodes.writers.source import ModelSource
 from cbtguard.safety.errors import CbtguardError, SettingsError, WriterError
 
 if TYPE_CHECKING:
-    from cbtguard.nodes.writers.task import Draft, WritingTask
+    from collections.abc import Callable
 
-_UNRECORDABLE = re.compile(r"[^A-Za-z0-9_.:+/@-]+")
-_NAME_LIMIT = 128
-"""What the record takes of a name."""
+    from cbtguard.nodes.writers.task import Draft, WritingTask
 
 
 class TransformersWriter:
@@ -34,14 +32,15 @@ class TransformersWriter:
     context, earlier messages first. Citations are as in :func:`cbtguard.nodes.writers.finish.finished`.
 
     Args:
-        name: Folder with a model, or hub name; looked up in the local cache only, unless ``download``.
+        name: Folder with a model, GGUF file, or hub name; looked up in the local cache only, unless
+            ``download``.
         device: Such as ``cpu`` or ``cuda:0``; None for the first accelerator, else the CPU.
         dtype: Such as ``bfloat16``; None for that of the weights.
         max_new_tokens: Longest draft, in tokens.
         trust_remote_code: Whether code that lies beside the weights may run on this machine, with all
             its rights. CBT-LLM as published needs it.
         adapter: LoRA adapter (folder or hub name) to lay over the model; needs peft.
-        gguf_file: File name of GGUF weights in the folder; needs gguf.
+        gguf_file: File name of GGUF weights in the folder or repository; needs gguf and accelerate.
         download: Whether what is missing may be fetched from the hub.
 
     Raises:
@@ -66,8 +65,9 @@ class TransformersWriter:
                 "A local model needs a name, and drafts of at least one token.",
                 hint="Give a folder or a hub name, and leave max_new_tokens unset for 900.",
             )
+        name, gguf_file = _split(_expanded(name), gguf_file)
         self._source = ModelSource(
-            name=_expanded(name),
+            name=name,
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,
@@ -75,7 +75,7 @@ class TransformersWriter:
             gguf_file=gguf_file,
             download=download,
         )
-        self.name = _recordable(self._source)
+        self.name = _named(self._source)
         self._most = max_new_tokens
         self._loaded: LoadedModel | None = None
         # A thread of its own: what waits in it can still be cancelled, and weights are loaded once.
@@ -91,16 +91,46 @@ class TransformersWriter:
         self._thread.submit(self._model).result()
 
     async def write(self, task: WritingTask) -> Draft:
-        """Return the model's draft. A cancelled call ends the model's work within one token.
+        """Return the model's draft.
+
+        Raises:
+            DependencyError: As :meth:`stream`.
+            WriterError: As :meth:`stream`.
+        """
+        return await self._drafted(task, None)
+
+    async def stream(self, task: WritingTask, on_text: Callable[[str], None]) -> Draft:
+        """Return the model's draft, and tell how it begins while it is being written.
+
+        A cancelled call ends the model's work within one token.
+
+        Args:
+            task: What is to be written.
+            on_text: Given all that is certain of the draft so far, every few tokens, in the event loop.
 
         Raises:
             DependencyError: As :meth:`load`.
             WriterError: As :meth:`load`; ``writer.no_notes``; ``writer.too_long`` when the question does
                 not fit the model; ``writer.failed`` when the model fails.
         """
+        return await self._drafted(task, on_text)
+
+    async def _drafted(self, task: WritingTask, on_text: Callable[[str], None] | None) -> Draft:
         stop = threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def deliver(text: str) -> None:
+            # Nobody listens any more once the call was cancelled.
+            if on_text is not None and not stop.is_set():
+                on_text(text)
+
+        def told(text: str) -> None:
+            if not stop.is_set():
+                loop.call_soon_threadsafe(deliver, begun(text, language=task.language))
+
+        listener = told if on_text is not None else None
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, task, stop)
+            return await loop.run_in_executor(self._thread, self._write, task, stop, listener)
         finally:
             stop.set()
 
@@ -109,13 +139,13 @@ class TransformersWriter:
             self._loaded = load_model(self._source)
         return self._loaded
 
-    def _write(self, task: WritingTask, stop: threading.Event) -> Draft:
+    def _write(self, task: WritingTask, stop: threading.Event, told: Callable[[str], None] | None) -> Draft:
         loaded = self._model()
         cause = "cancelled"
         try:
             if not stop.is_set():
                 fitted = fit_prompt(loaded, task, self._most)
-                text = generate_text(loaded, fitted, self._most, stop)
+                text = generate_text(loaded, fitted, self._most, stop, told)
                 if not stop.is_set():
                     return finished(text, language=task.language, notes=fitted.prompt.notes)
         except CbtguardError:
@@ -130,20 +160,23 @@ class TransformersWriter:
         )
 
 
-def _recordable(source: ModelSource) -> str:
-    """A name for answers and records. A folder goes by its last part: its path may name a user."""
-    parts = [_short(source.name)]
-    if source.gguf_file is not None:
-        parts.append(Path(source.gguf_file).stem)
+def _named(source: ModelSource) -> str:
+    """A name for answers and records."""
+    weights = [] if source.gguf_file is None else [Path(source.gguf_file).stem]
+    # A GGUF file says what it holds; the folder it lies in may be anybody's.
+    parts = weights if weights and Path(source.name).is_dir() else [short(source.name), *weights]
     if source.adapter is not None:
-        parts.append(_short(source.adapter))
-    plain = _UNRECORDABLE.sub("-", "+".join(parts)).strip("-") or "model"
-    return f"transformers/{plain}"[:_NAME_LIMIT]
+        parts = [*parts, short(source.adapter)]
+    # What the record does not take goes first, so that a name of nothing else can be told.
+    return recordable(f"transformers/{recordable('+'.join(parts)).strip('-') or 'model'}")
 
 
-def _short(name: str) -> str:
+def _split(name: str, gguf_file: str | None) -> tuple[str, str | None]:
+    """The folder and the file of a path that leads to GGUF weights."""
     path = Path(name)
-    return path.name if path.is_absolute() or path.is_dir() else name
+    if gguf_file is None and path.suffix.lower() == ".gguf" and path.is_file():
+        return str(path.parent), path.name
+    return name, gguf_file
 
 
 def _expanded(name: str) -> str:

@@ -61,7 +61,7 @@ def load_model(source: ModelSource) -> LoadedModel:
         failure = DependencyError(
             "dependency.model",
             f"The model {source.name!r} is not complete on this machine ({type(error).__name__}).",
-            hint="Give a folder with the model, or fetch it once with download=True.",
+            hint="Give a folder with the model, or fetch it once with the setting writer_download.",
         )
     except Exception as error:  # noqa: BLE001 - a model's files and its own code fail in any way
         failure = WriterError(

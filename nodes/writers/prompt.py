@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cbtguard.nodes.writers.neutral import neutral
-from cbtguard.nodes.writers.prompt_texts import PromptTexts, prompt_marks, prompt_texts
-from cbtguard.safety.errors import WriterError
+from cbtguard.nodes.writers.blocks import Blocks, blocks_of, draft_text, mending
+from cbtguard.nodes.writers.prompt_texts import prompt_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cbtguard.nodes.retrieval.note import Note
     from cbtguard.nodes.writers.task import WritingTask
+    from cbtguard.safety.structure.model import Part
+
+
+_FIRST_REPAIR = 2
+"""Attempt at which a part can be asked for first."""
 
 
 class PromptForm(StrEnum):
@@ -53,7 +57,7 @@ def build_prompt(
     history: int | None = None,
     notes: int | None = None,
 ) -> Prompt:
-    """Return the prompt of a task.
+    """Return the prompt of a task, by :func:`repair_prompt` where it asks for one part.
 
     Args:
         task: What is to be written.
@@ -65,37 +69,77 @@ def build_prompt(
     Raises:
         WriterError: ``writer.no_notes`` when the task holds no note to stand on.
     """
-    if not task.notes:
-        raise WriterError(
-            "writer.no_notes",
-            "There is no note to stand on.",
-            hint="Give the writer at least one technique note.",
+    if task.part is not None:
+        return repair_prompt(
+            task, task.part, task.draft, task.defects, form=form, marks=marks, history=history, notes=notes
         )
-    own = prompt_texts("en" if task.language == "en" else "zh")
-    shown = task.notes[: 1 if form is PromptForm.CBT_LLM else notes]
-    past = task.history if history is None else task.history[len(task.history) - history :]
-    earlier = [own.fill("earlier_message", text=neutral(turn.text, marks)) for turn in past]
-    question = neutral(task.question, marks).strip()
+    blocks = blocks_of(task, marks, history, 1 if form is PromptForm.CBT_LLM else notes)
+    own = blocks.own
+    retry = ""
+    if task.attempt > 1:
+        # It names the attempt, so that a greedy model does not write the same draft again.
+        defects = mending(task.defects, own) or own.other_defect
+        retry = own.fill("retry", attempt=task.attempt, defects=defects)
     if form is PromptForm.CBT_LLM:
-        fields = _fields(shown[0], task, own, marks)
-        return Prompt(
-            system="", user=_cbt_llm(own, question, earlier, fields, _retry(task, own)), notes=shown
-        )
+        return _cbt_llm(blocks, "cbt_llm_question", retry=retry.strip())
     user = own.fill(
         "user",
-        notes="\n".join(
-            own.fill("note", number=number, **_fields(note, task, own, marks))
-            for number, note in enumerate(shown, start=1)
-        ),
-        earlier=own.fill("earlier", messages="\n".join(earlier)) if earlier else "",
-        question=question,
-        language=own.languages[task.language],
-        retry=_retry(task, own),
+        notes=blocks.notes_text,
+        earlier=blocks.earlier_text,
+        question=blocks.question,
+        language=blocks.language,
+        retry=retry,
     )
-    system = own.fill("system")
-    if form is PromptForm.PLAIN:
-        return Prompt(system="", user=own.fill("plain", system=system, user=user), notes=shown)
-    return Prompt(system=system, user=user, notes=shown)
+    return _formed(blocks, own.fill("system"), user, form)
+
+
+def repair_prompt(
+    task: WritingTask,
+    part: Part,
+    draft: str,
+    defects: tuple[str, ...],
+    *,
+    form: PromptForm = PromptForm.CHAT,
+    marks: frozenset[str] = frozenset(),
+    history: int | None = None,
+    notes: int | None = None,
+) -> Prompt:
+    """Return the prompt that asks for one part of an answer, in one paragraph.
+
+    Args:
+        task: What the draft was written for. From the third attempt on, the first repair is taken to have
+            failed, and the prompt says so.
+        part: The part to write.
+        draft: The draft whose part is poor or missing; it stands in the prompt as data. May be empty.
+        defects: Codes of what is wrong with the draft.
+        form: As for :func:`build_prompt`; CBT-LLM is not shown the draft, it would go on with it.
+        marks: As for :func:`build_prompt`.
+        history: As for :func:`build_prompt`.
+        notes: As for :func:`build_prompt`.
+
+    Raises:
+        WriterError: ``writer.no_notes`` when the task holds no note to stand on.
+    """
+    blocks = blocks_of(task, marks, history, 1 if form is PromptForm.CBT_LLM else notes)
+    own = blocks.own
+    # That a part is missing says its own sentence; that another is, is not this one's business.
+    wanted = mending((code for code in defects if not code.startswith("missing_")), own)
+    # A greedy model would write the same words to the same prompt.
+    again = own.fill("repair_again", attempt=task.attempt - 1) if task.attempt > _FIRST_REPAIR else ""
+    if form is PromptForm.CBT_LLM:
+        return _cbt_llm(blocks, "cbt_llm_repair", part=own.parts[part], defects=wanted, again=again)
+    user = own.fill(
+        "repair_user",
+        notes=blocks.notes_text,
+        earlier=blocks.earlier_text,
+        question=blocks.question,
+        draft=draft_text(draft, own, marks),
+        part=own.parts[part],
+        defects=wanted,
+        again=again,
+        language=blocks.language,
+    )
+    return _formed(blocks, own.fill("repair_system"), user, form)
 
 
 def shorter_prompts(
@@ -104,47 +148,31 @@ def shorter_prompts(
     """Yield the prompt of a task shorter and shorter.
 
     Earlier messages go first, the oldest before the others, then notes, the least fitting before the
-    others. The question is never cut: half a question gets an answer to something else.
+    others, and the draft of a part last. The question is never cut: half a question gets an answer to
+    something else.
     """
     for history in range(len(task.history), -1, -1):
         yield build_prompt(task, form=form, marks=marks, history=history)
     if form is not PromptForm.CBT_LLM:
         for notes in range(len(task.notes) - 1, 0, -1):
             yield build_prompt(task, form=form, marks=marks, history=0, notes=notes)
+        if task.draft:
+            yield build_prompt(replace(task, draft=""), form=form, marks=marks, history=0, notes=1)
 
 
-def _cbt_llm(own: PromptTexts, question: str, earlier: list[str], note: dict[str, str], retry: str) -> str:
-    asked = own.fill(
-        "cbt_llm_question",
-        earlier="".join(f"{message}\n" for message in earlier),
-        question=question,
-        retry=retry.strip(),
-        **{name: note[name] for name in ("title", "idea", "steps", "not_for")},
+def _formed(blocks: Blocks, system: str, user: str, form: PromptForm) -> Prompt:
+    if form is PromptForm.PLAIN:
+        text = blocks.own.fill("plain", system=system, user=user)
+        return Prompt(system="", user=text, notes=blocks.notes)
+    return Prompt(system=system, user=user, notes=blocks.notes)
+
+
+def _cbt_llm(blocks: Blocks, pattern: str, **own: str) -> Prompt:
+    asked = blocks.own.fill(
+        pattern,
+        earlier="".join(f"{message}\n" for message in blocks.earlier),
+        question=blocks.question,
+        **{name: blocks.fields[0][name] for name in ("title", "idea", "steps", "not_for")},
+        **own,
     )
-    return prompt_marks().cbt_llm.replace("{}", asked)
-
-
-def _fields(note: Note, task: WritingTask, own: PromptTexts, marks: frozenset[str]) -> dict[str, str]:
-    language = task.language
-
-    def some(sentences: tuple[str, ...], most: int) -> str:
-        return neutral(own.between.join(sentences[:most]), marks)
-
-    return {
-        # A quotation mark would end the attribute it stands in.
-        "title": neutral(note.title.of(language), marks).replace('"', "'"),
-        "idea": neutral(note.idea.of(language), marks),
-        "questions": some(note.questions.of(language), 2),
-        "steps": some(note.steps.of(language), 4),
-        "not_for": neutral(note.not_for.of(language), marks),
-        "encouragement": some(note.encouragement.of(language), 1),
-    }
-
-
-def _retry(task: WritingTask, own: PromptTexts) -> str:
-    """What to mend; names the attempt, so that a greedy model does not write the same draft again."""
-    if task.attempt <= 1:
-        return ""
-    # Codes of a foreign checker stay out of the prompt: they are not known to be words.
-    wanted = [own.mend.get(code, own.other_defect) for code in task.defects] or [own.other_defect]
-    return own.fill("retry", attempt=task.attempt, defects=own.between.join(dict.fromkeys(wanted)))
+    return Prompt(system="", user=prompt_marks().cbt_llm.replace("{}", asked), notes=blocks.notes)

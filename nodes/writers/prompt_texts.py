@@ -11,6 +11,7 @@ from typing import Any
 
 from cbtguard.safety.errors import DataError
 from cbtguard.safety.files import read_yaml
+from cbtguard.safety.structure.model import Part
 
 DATA = Path(__file__).parent / "data" / "prompts.yaml"
 _SLOTS: dict[str, frozenset[str]] = {
@@ -21,6 +22,15 @@ _SLOTS: dict[str, frozenset[str]] = {
     "earlier_message": frozenset({"text"}),
     "retry": frozenset({"attempt", "defects"}),
     "plain": frozenset({"system", "user"}),
+    "draft": frozenset({"draft"}),
+    "repair_system": frozenset(),
+    "repair_user": frozenset(
+        {"notes", "earlier", "question", "draft", "part", "defects", "again", "language"}
+    ),
+    "repair_again": frozenset({"attempt"}),
+    "cbt_llm_repair": frozenset(
+        {"earlier", "question", "title", "idea", "steps", "not_for", "part", "defects", "again"}
+    ),
     "cbt_llm_question": frozenset({"earlier", "question", "title", "idea", "steps", "not_for", "retry"}),
 }
 
@@ -37,6 +47,8 @@ class PromptTexts:
     """What stands between two sentences."""
     mend: dict[str, str]
     """Code of a defect to what to do about it."""
+    parts: dict[str, str]
+    """Part of an answer to what it should do, when it is written alone."""
     other_defect: str
     """What to do about a defect of any other code."""
 
@@ -75,8 +87,12 @@ def prompt_texts(language: str) -> PromptTexts:
             raise _malformed(f"{language}.{name}", str(error)) from error
         if found != _SLOTS[name]:
             raise _malformed(f"{language}.{name}", f"its slots must be {sorted(_SLOTS[name])}")
+    parts = _texts(own, "parts")
+    if set(parts) != {part.value for part in Part}:
+        raise _malformed(f"{language}.parts", "it must name each of the five parts")
     return PromptTexts(
         patterns=patterns,
+        parts=parts,
         languages=_texts(own, "languages"),
         between=str(_entry(own, "between", str)),
         mend=_texts(own, "mend"),

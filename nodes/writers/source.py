@@ -81,7 +81,7 @@ def refuse_code(source: ModelSource) -> None:
         raise WriterError(
             "writer.remote_code",
             f"The model {source.name!r} runs code from its own repository, which is not allowed.",
-            hint="Read that code; if you trust it, pass TransformersWriter(NAME, trust_remote_code=True).",
+            hint="Read that code; if you trust it, set writer_trust_remote_code.",
         )
 
 

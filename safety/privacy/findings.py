@@ -19,6 +19,8 @@ GUESSED = frozenset({EntityType.PERSON, EntityType.ADDRESS, EntityType.SCHOOL, E
 _ORDER = {kind: place for place, kind in enumerate(EntityType)}
 _GAP = re.compile("[ ,，、]{0,2}")
 _LEAST = 2
+_NAMED = frozenset({"introduced_name", "relation", "honorific"})
+"""Reasons by which a month or a figure of history is somebody one knows: My sister May."""
 _SPACE = " \n,，、;；。"
 
 
@@ -52,15 +54,17 @@ def spare(findings: Iterable[Finding], text: str, vetoes: Vetoes) -> list[Findin
     altogether.
     """
     waiting = list(findings)
-    if not any(finding.kind in GUESSED for finding in waiting):
+    if not any(finding.kind in GUESSED or finding.kind is EntityType.WECHAT for finding in waiting):
         return waiting
     kept = vetoes.spans(text)
     spared: list[Finding] = []
     for finding in waiting:
         if finding.kind not in GUESSED:
-            spared.append(finding)
+            # An account may be any letters: 微信: suicide is none.
+            protected = finding.kind is EntityType.WECHAT and not cut(finding.start, finding.end, kept)
+            spared += [] if protected else [finding]
             continue
-        if finding.reason != "introduced_name" and vetoes.is_exact(text[finding.start : finding.end]):
+        if finding.reason not in _NAMED and vetoes.is_exact(text[finding.start : finding.end]):
             continue
         pieces = cut(finding.start, finding.end, kept)
         whole = pieces == [(finding.start, finding.end)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _PIECE = 384
 _PIECES = re.compile(rf"[^\n。！？!?；;]{{0,{_PIECE - 1}}}[\n。！？!?；;]{{0,1}}")
 _ENGLISH = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[^\w\s]|_")
+_SCORE = 0.85
 _NAMED = frozenset({"PER", "LOC", "ORG"})
 
 
@@ -44,22 +46,47 @@ class Words(NlpArtifacts):
     """
 
     def __init__(self, words: tuple[Word, ...], engine: NlpEngine, language: str) -> None:
-        from spacy.tokens import Doc, Span  # noqa: PLC0415 - heavy
-        from spacy.vocab import Vocab  # noqa: PLC0415 - heavy
-
-        texts = [word.text for word in words]
-        doc = Doc(Vocab(), words=texts, spaces=[False] * len(texts))
-        named = [Span(doc, i, i + 1, label=w.tag) for i, w in enumerate(words) if w.tag in _NAMED]
-        super().__init__(
-            entities=named,
-            tokens=doc,
-            tokens_indices=[word.start for word in words],
-            lemmas=texts,
-            nlp_engine=engine,
-            language=language,
-        )
+        # Not NlpArtifacts.__init__: it makes tokens and key words at once, and no recogniser here reads them.
         self.words = words
         self.at = {word.start: index for index, word in enumerate(words)}
+        self.nlp_engine = engine
+        self.language = language
+
+    @cached_property
+    def tokens(self) -> Any:  # type: ignore[override]
+        """The words as a spaCy document, made when a recogniser asks for it."""
+        from spacy.tokens import Doc  # noqa: PLC0415 - heavy
+        from spacy.vocab import Vocab  # noqa: PLC0415 - heavy
+
+        return Doc(Vocab(), words=self.lemmas, spaces=[False] * len(self.words))
+
+    @cached_property
+    def entities(self) -> list[Any]:  # type: ignore[override]
+        """Persons, places and organisations as spaCy spans."""
+        from spacy.tokens import Span  # noqa: PLC0415 - heavy
+
+        return [Span(self.tokens, i, i + 1, label=w.tag) for i, w in enumerate(self.words) if w.tag in _NAMED]
+
+    @cached_property
+    def lemmas(self) -> list[str]:  # type: ignore[override]
+        """The words themselves: Chinese has no other forms."""
+        return [word.text for word in self.words]
+
+    @cached_property
+    def tokens_indices(self) -> list[int]:  # type: ignore[override]
+        """Where the words start."""
+        return [word.start for word in self.words]
+
+    @cached_property
+    def keywords(self) -> list[str]:  # type: ignore[override]
+        """The words that are no stop words."""
+        found: list[str] = self.set_keywords(self.nlp_engine, self.lemmas, self.language)
+        return found
+
+    @cached_property
+    def scores(self) -> list[float]:  # type: ignore[override]
+        """How sure each entity is."""
+        return [_SCORE] * len(self.entities)
 
 
 class SegmenterEngine(NlpEngine):

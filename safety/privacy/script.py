@@ -38,6 +38,14 @@ def _fold(char: str) -> str:
 
 _WIDTHS = _Widths()
 
+_NUMERALS = str.maketrans(
+    "零〇一二三四五六七八九幺两洞拐勾壹贰貳叁參肆伍陆陸柒捌玖", "0012345678912079122334566789"
+)
+# Not 一 of 一直 and the like after a number.
+_NUMERAL = "(?:[零〇一二三四五六七八九幺两洞拐勾壹贰貳叁參肆伍陆陸柒捌玖](?![直定起个下般样切些天次年月]))"
+_SPOKEN = re.compile(f"{_NUMERAL}{{6,40}}|{_NUMERAL}{{2,8}}(?:[ ,，、-]{{1,2}}{_NUMERAL}{{2,8}}){{1,6}}")
+_SPOKEN_LEAST = 7
+
 
 @cache
 def _converter() -> Any:
@@ -68,11 +76,19 @@ def shadow(text: str) -> str:
     """Return a copy of the same length that recognisers can read.
 
     Full-width letters and digits become plain ones, control characters, joiners and odd spaces become a
-    space, lone surrogates become U+FFFD, Traditional characters become Simplified ones. Offsets are those
-    of the original.
+    space, lone surrogates become U+FFFD, Traditional characters become Simplified ones, and six or more
+    Chinese numerals in a row become digits. Offsets are those of the original.
     """
     folded = text.translate(_WIDTHS)
-    return to_simplified(folded) if has_han(folded) else folded
+    return _SPOKEN.sub(_spoken, to_simplified(folded)) if has_han(folded) else folded
+
+
+def _spoken(match: re.Match[str]) -> str:
+    """Return a long run of Chinese numerals as digits: a number that was told, not a quantity."""
+    written = match.group()
+    digits = written.translate(_NUMERALS)
+    whole = digits.isdigit()
+    return digits if whole or sum(char.isdigit() for char in digits) >= _SPOKEN_LEAST else written
 
 
 def language_of(text: str) -> str:

@@ -2,20 +2,27 @@
 
 The hash of an entry is SHA-256 over the canonical JSON (sorted keys, no spaces, ASCII) of
 ``{"entry": ..., "prev_hash": ..., "seq": ...}``. Because every hash covers the one before it, a change of
-any byte breaks the chain at that place; see `walk`.
+any byte breaks the chain at that place; see `walk`. A store that was given a key also signs place and hash;
+see `signing`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cbtguard.safety.errors import RecordError
 from cbtguard.safety.record.entry import StoredEntry, TurnEntry
+from cbtguard.safety.record.form import is_canonical
+
+if TYPE_CHECKING:
+    from cbtguard.safety.record.signing import SigningKey
 
 GENESIS: Final = "0" * 64
 """The hash before the first entry."""
+
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 class Row(NamedTuple):
@@ -26,6 +33,7 @@ class Row(NamedTuple):
     prev_hash: object
     hash: object
     text: object
+    signature: object = None
 
 
 class Head(NamedTuple):
@@ -43,8 +51,23 @@ def canonical(entry: TurnEntry) -> str:
         RecordError: As for `TurnEntry`, when a mapping of the entry was changed since it was built.
     """
     # A frozen dataclass does not freeze its dicts, so the entry is judged again where it is written.
-    whole = TurnEntry.from_dict(entry.as_dict()).as_dict()
-    return json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    try:
+        text = _dump(entry)
+    except (TypeError, ValueError):
+        text = ""
+    return text if is_canonical(text) else _dump(TurnEntry.from_dict(entry.as_dict()))
+
+
+def _dump(entry: TurnEntry) -> str:
+    return _ENCODER.encode(entry.as_dict())
+
+
+def is_entry(text: str) -> bool:
+    """Return whether a text is the canonical JSON of an entry, of whichever schema."""
+    if is_canonical(text):
+        return True
+    entry = parse(text)
+    return entry is not None and canonical(entry) == text
 
 
 def link(seq: int, prev_hash: str, text: str) -> str:
@@ -54,13 +77,18 @@ def link(seq: int, prev_hash: str, text: str) -> str:
     return hashlib.sha256(sealed.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def seal(seq: int, prev_hash: str, entry: TurnEntry) -> tuple[StoredEntry, Row]:
-    """Return an entry sealed at a place, and the row to store for it."""
+def seal(
+    seq: int, prev_hash: str, entry: TurnEntry, key: SigningKey | None = None
+) -> tuple[StoredEntry, Row]:
+    """Return an entry sealed at a place, signed where there is a key, and the row to store for it."""
     text = canonical(entry)
     own = link(seq, prev_hash, text)
     record_id = record_id_of(seq, own)
-    stored = StoredEntry(seq=seq, record_id=record_id, prev_hash=prev_hash, hash=own, entry=entry)
-    return stored, Row(seq, record_id, prev_hash, own, text)
+    signature = key.sign(seq, own) if key is not None else None
+    stored = StoredEntry(
+        seq=seq, record_id=record_id, prev_hash=prev_hash, hash=own, entry=entry, signature=signature
+    )
+    return stored, Row(seq, record_id, prev_hash, own, text, signature)
 
 
 def record_id_of(seq: int, own_hash: str) -> str:
@@ -74,22 +102,25 @@ def unseal(row: Row) -> StoredEntry:
     Raises:
         RecordError: ``record.corrupt`` when a cell holds something that was never written.
     """
-    seq, record_id, prev_hash, own, text = row
+    seq, record_id, prev_hash, own, text, signature = row
     if (
         isinstance(seq, int)
         and isinstance(record_id, str)
         and isinstance(prev_hash, str)
         and isinstance(own, str)
         and isinstance(text, str)
+        and (signature is None or isinstance(signature, str))
     ):
         entry = parse(text)
         if entry is not None:
-            return StoredEntry(seq=seq, record_id=record_id, prev_hash=prev_hash, hash=own, entry=entry)
+            return StoredEntry(
+                seq=seq, record_id=record_id, prev_hash=prev_hash, hash=own, entry=entry, signature=signature
+            )
     place = seq if isinstance(seq, int) else "unknown"
     raise RecordError(
         "record.corrupt",
         f"The record entry at place {place} cannot be read.",
-        hint="Run verify; keep the file as evidence, move it aside and start a new one.",
+        hint="Run verify; keep the record as evidence, move it aside and start a new one.",
     )
 
 

@@ -12,7 +12,14 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from cbtguard.safety.errors import RecordError
-from cbtguard.safety.record.shapes import count, duration, identifier, identifiers, items, moment
+from cbtguard.safety.record.review import Review
+from cbtguard.safety.record.shapes import count, duration, identifier, identifiers, items, misshapen, moment
+
+SCHEMA: Final = 2
+"""Schema of the entries that this package writes. It reads and verifies schema 1 too."""
+
+ADDED: Final = {"schema": 2, "review": 2}
+"""Fields that came after schema 1, and the schema they came with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +52,9 @@ class TurnEntry:
         redactions: Entity type to number of places redacted, 0 or more.
         versions: Part to version.
         timings_ms: Stop to milliseconds, finite and 0 or more.
+        review: What a reviewer did with the turn, or None. Not in schema 1.
+        schema: Schema of the entry, 1 or 2. An entry of schema 1 was written by an earlier release; its
+            JSON has neither `review` nor `schema`, so that its hash stays what it was.
 
     Raises:
         RecordError: ``record.text`` where a string has another shape, ``record.value`` where a number or
@@ -72,6 +82,8 @@ class TurnEntry:
     redactions: dict[str, int]
     versions: dict[str, str]
     timings_ms: dict[str, float]
+    review: Review | None = None
+    schema: int = SCHEMA
 
     def __post_init__(self) -> None:
         clean: dict[str, Any] = {
@@ -91,16 +103,19 @@ class TurnEntry:
             clean[name] = identifiers(name, getattr(self, name))
         for name, value in clean.items():
             object.__setattr__(self, name, value)
+        self._check_schema()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as fresh JSON primitives, tuples as lists."""
         whole: dict[str, Any] = {}
-        for name in FIELDS:
+        for name in fields_of(self.schema):
             value = getattr(self, name)
             if isinstance(value, tuple):
                 value = list(value)
             elif isinstance(value, dict):
                 value = dict(value)
+            elif isinstance(value, Review):
+                value = value.as_dict()
             whole[name] = value
         return whole
 
@@ -111,18 +126,39 @@ class TurnEntry:
         Raises:
             RecordError: ``record.value`` when a field is missing or unknown; as for the constructor else.
         """
-        if not isinstance(whole, dict) or whole.keys() != set(FIELDS):
+        schema = whole.get("schema", 1) if isinstance(whole, dict) else None
+        if not isinstance(whole, dict) or whole.keys() != set(fields_of(schema)):
             raise RecordError(
                 "record.value",
                 "The record entry does not have exactly the fields of a turn.",
                 hint="Build entries with TurnEntry; it names the fields.",
             )
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in whole.items()}
+        values["schema"] = schema
+        if values.get("review") is not None:
+            values["review"] = Review.from_dict(values["review"])
         return cls(**values)
+
+    def _check_schema(self) -> None:
+        schema: object = self.schema
+        if isinstance(schema, bool) or not isinstance(schema, int) or not 1 <= schema <= SCHEMA:
+            raise misshapen("schema", f"a whole number from 1 to {SCHEMA}")
+        if self.review is not None and (self.schema == 1 or not isinstance(self.review, Review)):
+            raise misshapen("review", "a Review or None, and None in schema 1")
+        object.__setattr__(self, "schema", int(schema))
 
 
 FIELDS: Final = tuple(field.name for field in fields(TurnEntry))
 """Names of an entry's fields, in order."""
+
+_OF_SCHEMA: Final = {
+    schema: tuple(name for name in FIELDS if ADDED.get(name, 1) <= schema) for schema in range(1, SCHEMA + 1)
+}
+
+
+def fields_of(schema: object) -> tuple[str, ...]:
+    """Return the names of the fields that an entry of a schema has, in order; those of the latest else."""
+    return _OF_SCHEMA.get(schema, FIELDS) if isinstance(schema, int) else FIELDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +171,7 @@ class StoredEntry:
         prev_hash: Hash of the entry before, or 64 zeros for the first.
         hash: SHA-256 (64 hex digits) over `seq`, `prev_hash` and the entry; see `chain.link`.
         entry: What the turn left behind.
+        signature: Ed25519 signature of `seq` and `hash` as `signing` writes it, or None without a key.
     """
 
     seq: int
@@ -142,3 +179,4 @@ class StoredEntry:
     prev_hash: str
     hash: str
     entry: TurnEntry
+    signature: str | None = None

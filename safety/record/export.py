@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from cbtguard.safety.errors import RecordError
 from cbtguard.safety.record.chain import canonical
 from cbtguard.safety.record.entry import FIELDS, StoredEntry, TurnEntry
+from cbtguard.safety.record.review import Review
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _CHAIN: Final = ("seq", "record_id", "prev_hash", "hash")
+_LINE: Final = {*_CHAIN, "entry", "signature"}
 
 CSV_COLUMNS: Final = (*_CHAIN, *FIELDS)
 """Columns of the CSV, in order."""
 
 
 def to_jsonl(entries: Iterable[StoredEntry], stream: TextIO) -> int:
-    """Write one JSON object a line with ``seq``, ``record_id``, ``prev_hash``, ``hash`` and ``entry``.
+    """Write one JSON object a line: ``seq``, ``record_id``, ``prev_hash``, ``hash``, ``entry``, ``signature``.
 
     Args:
         entries: What to write; read one at a time.
@@ -31,22 +33,24 @@ def to_jsonl(entries: Iterable[StoredEntry], stream: TextIO) -> int:
     """
     written = 0
     for stored in entries:
-        whole = {name: getattr(stored, name) for name in _CHAIN}
-        whole["entry"] = json.loads(canonical(stored.entry))
-        stream.write(json.dumps(whole, sort_keys=True, separators=(",", ":")) + "\n")
+        stream.write(_line(stored) + "\n")
         written += 1
     return written
 
 
 def from_jsonl(stream: Iterable[str]) -> Iterator[StoredEntry]:
-    """Read back what `to_jsonl` wrote; `walk.verify_entries` judges it.
+    """Read back what `to_jsonl` wrote, byte for byte; `walk.verify_entries` judges it.
 
     Raises:
-        RecordError: ``record.corrupt`` with the number of the line that cannot be read.
+        RecordError: ``record.corrupt`` with the number of the line that cannot be read, or that says the same
+            in other bytes than were written.
     """
     for number, line in enumerate(stream, start=1):
         try:
-            yield _stored(json.loads(line))
+            stored = _stored(json.loads(line))
+            if _line(stored) != line.removesuffix("\n").removesuffix("\r"):
+                raise ValueError  # noqa: TRY301 - told as every other line that is not what was written
+            yield stored
         except (ValueError, RecursionError, RecordError) as error:
             raise RecordError(
                 "record.corrupt",
@@ -81,17 +85,30 @@ def to_csv(entries: Iterable[StoredEntry], stream: TextIO) -> int:
 def _cell(value: object) -> object:
     if isinstance(value, tuple):
         return " ".join(value)
+    if isinstance(value, Review):
+        value = value.as_dict()
     if isinstance(value, dict):
         return " ".join(f"{key}={value[key]}" for key in sorted(value))
     return value
 
 
+def _line(stored: StoredEntry) -> str:
+    whole = {name: getattr(stored, name) for name in _CHAIN}
+    whole["entry"] = json.loads(canonical(stored.entry))
+    # Without a key there is no signature, and the line is what it was before there were signatures.
+    if stored.signature is not None:
+        whole["signature"] = stored.signature
+    return json.dumps(whole, sort_keys=True, separators=(",", ":"))
+
+
 def _stored(whole: Any) -> StoredEntry:
-    if not isinstance(whole, dict) or whole.keys() != {*_CHAIN, "entry"}:
+    if not isinstance(whole, dict) or whole.keys() | {"signature"} != _LINE:
         raise ValueError
-    seq = whole["seq"]
+    seq, signature = whole["seq"], whole.get("signature")
     texts = [whole[name] for name in ("record_id", "prev_hash", "hash")]
     if isinstance(seq, bool) or not isinstance(seq, int) or not all(isinstance(text, str) for text in texts):
+        raise ValueError
+    if signature is not None and not isinstance(signature, str):
         raise ValueError
     record_id, prev_hash, own = texts
     return StoredEntry(
@@ -100,4 +117,5 @@ def _stored(whole: Any) -> StoredEntry:
         prev_hash=prev_hash,
         hash=own,
         entry=TurnEntry.from_dict(whole["entry"]),
+        signature=signature,
     )

@@ -16,6 +16,7 @@ MAX_COUNT: Final = 2**31 - 1
 """Largest whole number in an entry."""
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:+/@-]{0,128}")
+_DIGEST: Final = re.compile(r"[0-9a-f]{16,64}")
 _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}(?:Z|\+00:00)")
 
 
@@ -27,7 +28,8 @@ def _refused(field: str) -> RecordError:
     )
 
 
-def _misshapen(field: str, wanted: str) -> RecordError:
+def misshapen(field: str, wanted: str) -> RecordError:
+    """Return the error for a field that is of another type or out of range."""
     return RecordError(
         "record.value", f"The record field {field!r} must be {wanted}.", hint="Mend the caller of the record."
     )
@@ -41,37 +43,44 @@ def identifier(field: str, value: object, *, least: int = 0) -> str:
     return str.__str__(value)
 
 
+def digest(field: str, value: object) -> str:
+    """Return a hash of 16 to 64 lower-case hex digits."""
+    if not isinstance(value, str) or _DIGEST.fullmatch(value) is None:
+        raise _refused(field)
+    return str.__str__(value)
+
+
 def identifiers(field: str, values: object) -> tuple[str, ...]:
     """Return a tuple of identifiers that are not empty."""
     if not isinstance(values, tuple) or len(values) > MAX_ITEMS:
-        raise _misshapen(field, f"a tuple of at most {MAX_ITEMS} identifiers")
+        raise misshapen(field, f"a tuple of at most {MAX_ITEMS} identifiers")
     return tuple(identifier(field, value, least=1) for value in values)
 
 
 def items(field: str, mapping: object) -> list[tuple[str, object]]:
     """Return the items of a mapping whose keys are identifiers that are not empty."""
     if not isinstance(mapping, dict) or len(mapping) > MAX_ITEMS:
-        raise _misshapen(field, f"a dict of at most {MAX_ITEMS} items")
+        raise misshapen(field, f"a dict of at most {MAX_ITEMS} items")
     return [(identifier(field, key, least=1), value) for key, value in mapping.items()]
 
 
 def count(field: str, value: object) -> int:
     """Return a whole number from 0 to `MAX_COUNT`."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
-        raise _misshapen(field, f"a whole number from 0 to {MAX_COUNT}")
+        raise misshapen(field, f"a whole number from 0 to {MAX_COUNT}")
     return int(value)
 
 
 def duration(field: str, value: object) -> float:
     """Return finite milliseconds, 0 or more, as a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _misshapen(field, "a number of milliseconds")
+        raise misshapen(field, "a number of milliseconds")
     try:
         milliseconds = float(value)
     except OverflowError as error:
-        raise _misshapen(field, "a finite number of milliseconds") from error
+        raise misshapen(field, "a finite number of milliseconds") from error
     if not math.isfinite(milliseconds) or milliseconds < 0:
-        raise _misshapen(field, "a finite number of milliseconds, 0 or more")
+        raise misshapen(field, "a finite number of milliseconds, 0 or more")
     return milliseconds
 
 
@@ -82,5 +91,5 @@ def moment(field: str, value: object) -> str:
     try:
         datetime.fromisoformat(value)
     except ValueError as error:
-        raise _misshapen(field, "a real UTC time such as 2025-01-31T08:00:00.000Z") from error
+        raise misshapen(field, "a real UTC time such as 2025-01-31T08:00:00.000Z") from error
     return str.__str__(value)

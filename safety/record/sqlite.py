@@ -13,32 +13,37 @@ import threading
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
-from cbtguard.safety.errors import RecordError
 from cbtguard.safety.record.chain import Head, Row, seal, unseal
 from cbtguard.safety.record.faults import EVIDENCE, FILE_FAULTS, is_damage, translated, unreadable
 from cbtguard.safety.record.sqlite_file import open_for_append, open_for_reading
-from cbtguard.safety.record.store import RecordStore, check_window, closed_error
-from cbtguard.safety.record.walk import ChainReport, Walk
+from cbtguard.safety.record.store import (
+    RecordStore,
+    check_timeout,
+    check_window,
+    closed_error,
+    forked_error,
+    tip_of,
+)
+from cbtguard.safety.record.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from cbtguard.safety.record.anchor import Anchor
     from cbtguard.safety.record.entry import StoredEntry, TurnEntry
-
-MAX_TIMEOUT_S: Final = 3600.0
-"""Longest wait for other connections, in seconds."""
+    from cbtguard.safety.record.report import ChainReport
+    from cbtguard.safety.record.signing import PublicKeys, SigningKey
 
 _TIP: Final = """
     SELECT seq, hash, count, (SELECT max(seq) FROM entries), (SELECT hash FROM entries WHERE seq = head.seq)
     FROM head WHERE id = 1
 """
-_INSERT: Final = "INSERT INTO entries (seq, record_id, prev_hash, hash, entry) VALUES (?, ?, ?, ?, ?)"
+_COLUMNS: Final = "seq, record_id, prev_hash, hash, entry, signature"
+_INSERT: Final = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of columns
 _ADVANCE: Final = "UPDATE head SET seq = ?, hash = ?, count = count + 1 WHERE id = 1"
-_ROWS: Final = "SELECT seq, record_id, prev_hash, hash, entry FROM entries ORDER BY seq"
-_WINDOW: Final = (
-    "SELECT seq, record_id, prev_hash, hash, entry FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?"
-)
+_ROWS: Final = f"SELECT {_COLUMNS} FROM entries ORDER BY seq"  # noqa: S608 - the same
+_WINDOW: Final = f"SELECT {_COLUMNS} FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?"  # noqa: S608 - the same
 
 
 class SqliteRecord(RecordStore):
@@ -47,6 +52,7 @@ class SqliteRecord(RecordStore):
     Args:
         path: The file; it is made when it is not there, readable by its owner only. Its folder must exist.
         timeout_s: Seconds to wait for other connections at most, 0 to 3600.
+        key: Key that signs each entry; None for a record without signatures.
 
     Raises:
         RecordError: ``record.unreadable``, ``record.corrupt``, ``record.version``, ``record.locked``,
@@ -55,14 +61,10 @@ class SqliteRecord(RecordStore):
 
     name = "sqlite"
 
-    def __init__(self, path: Path, *, timeout_s: float = 5.0) -> None:
-        if not 0 <= timeout_s <= MAX_TIMEOUT_S:
-            raise RecordError(
-                "record.value",
-                "The record's timeout is out of range.",
-                hint=f"Give 0 to {MAX_TIMEOUT_S:g} seconds.",
-            )
+    def __init__(self, path: Path, *, timeout_s: float = 5.0, key: SigningKey | None = None) -> None:
+        check_timeout(timeout_s)
         self.path = path
+        self._key = key
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._closed = False
@@ -78,17 +80,33 @@ class SqliteRecord(RecordStore):
                 ``record.full``, ``record.unreadable``; ``record.corrupt`` where the tail and the head do
                 not match: nothing is built on a broken chain. Nothing of the entry is then stored.
         """
+        [stored] = self.extend((entry,))
+        return stored
+
+    def extend(self, entries: Iterable[TurnEntry]) -> list[StoredEntry]:
+        """Seal several entries onto the chain with one sync to the disk: all of them, or none.
+
+        For a record that is moved from elsewhere; a turn appends its own entry.
+
+        Raises:
+            RecordError: As `append`.
+        """
         self._check_process()
         with self._lock:
             self._check_open()
             if _file_of(self.path) != self._file:
                 raise unreadable(self.path, "the file was moved or replaced")
+            kept: list[StoredEntry] = []
             with translated(self.path), _transaction(self._connection) as connection:
-                seq, prev_hash = self._tip(connection)
-                stored, row = seal(seq + 1, prev_hash, entry)
-                connection.execute(_INSERT, row)
-                connection.execute(_ADVANCE, (stored.seq, stored.hash))
-            return stored
+                tip = connection.execute(_TIP).fetchone()
+                seq, prev_hash = tip_of(tip, f"the record {self.path}", EVIDENCE)
+                for entry in entries:
+                    stored, row = seal(seq + 1, prev_hash, entry, self._key)
+                    connection.execute(_INSERT, row)
+                    connection.execute(_ADVANCE, (stored.seq, stored.hash))
+                    kept.append(stored)
+                    seq, prev_hash = stored.seq, stored.hash
+            return kept
 
     def entries(self, *, start: int = 1, limit: int | None = None) -> Iterator[StoredEntry]:
         """Return the entries of the moment when reading begins; see `RecordStore.entries`."""
@@ -97,20 +115,22 @@ class SqliteRecord(RecordStore):
         self._check_open()
         return self._read(start, -1 if limit is None else limit)
 
-    def verify(self, *, expected_head: str | None = None) -> ChainReport:
+    def verify(
+        self,
+        *,
+        expected_head: str | None = None,
+        anchors: Iterable[Anchor] = (),
+        keys: PublicKeys | None = None,
+    ) -> ChainReport:
         """Walk the chain as it lies on the disk, in one snapshot; see `RecordStore.verify`.
 
-        Damage inside the data is part of the report. Entries and head that were set back together do not
-        show without `expected_head`.
-
-        Raises:
-            RecordError: When the file cannot be opened, or ``record.value`` when the anchor is no hash.
+        Damage inside the data is part of the report.
         """
         self._check_process()
         self._check_open()
         with closing(open_for_reading(self.path, self._timeout_s)) as connection, translated(self.path):
             connection.execute("BEGIN")
-            walk = Walk(head=_head_of(connection), expected_head=expected_head)
+            walk = Walk(head=_head_of(connection), expected_head=expected_head, anchors=anchors, keys=keys)
             try:
                 for row in connection.execute(_ROWS):
                     if not walk.step(Row(*row)):
@@ -140,29 +160,13 @@ class SqliteRecord(RecordStore):
             for row in connection.execute(_WINDOW, (start, limit)):
                 yield unseal(Row(*row))
 
-    def _tip(self, connection: sqlite3.Connection) -> tuple[int, str]:
-        row = connection.execute(_TIP).fetchone()
-        if row is not None:
-            seq, prev_hash, count, last, last_hash = row
-            if seq == count == (last or 0) and (last is None or prev_hash == last_hash):
-                return seq, prev_hash
-        raise RecordError(
-            "record.corrupt",
-            f"The head of the record {self.path} does not match its last entry.",
-            hint=f"Run verify. {EVIDENCE}",
-        )
-
     def _check_open(self) -> None:
         if self._closed:
             raise closed_error()
 
     def _check_process(self) -> None:
         if self._process != os.getpid():
-            raise RecordError(
-                "record.forked",
-                "The record was opened in another process.",
-                hint="Open the record in the process that uses it, after it has forked.",
-            )
+            raise forked_error()
 
 
 def _file_of(path: Path) -> tuple[int, int] | None:

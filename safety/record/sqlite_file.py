@@ -13,8 +13,8 @@ from cbtguard.safety.errors import RecordError
 from cbtguard.safety.files import read_text
 from cbtguard.safety.record.faults import EVIDENCE, is_locked, translated, unreadable
 
-SCHEMA_VERSION: Final = 1
-"""Layout of the file that this package reads and writes, in ``PRAGMA user_version``."""
+SCHEMA_VERSION: Final = 2
+"""Layout of the file that this package writes, in ``PRAGMA user_version``. It brings layout 1 up to it."""
 
 APPLICATION_ID: Final = 0x63627467
 """Mark of a record file, in ``PRAGMA application_id``."""
@@ -35,8 +35,11 @@ def open_for_append(path: Path, timeout_s: float) -> sqlite3.Connection:
     with translated(path):
         connection = _connect(path, timeout_s)
         try:
-            if _is_new(path, connection):
+            version = _layout_of(path, connection)
+            if version == 0:
                 _lay_out(path, connection, timeout_s)
+            elif version < SCHEMA_VERSION:
+                _bring_up(path, connection)
             _to_wal(path, connection, timeout_s)
             connection.execute("PRAGMA synchronous = FULL")
             # Only macOS heeds this one: there a plain fsync stops at the drive's cache.
@@ -56,12 +59,12 @@ def open_for_reading(path: Path, timeout_s: float) -> sqlite3.Connection:
     with translated(path):
         connection = _connect(path, timeout_s)
         try:
-            is_new = _is_new(path, connection)
+            version = _layout_of(path, connection)
             connection.execute("PRAGMA query_only = ON")
         except BaseException:
             connection.close()
             raise
-    if is_new:
+    if version != SCHEMA_VERSION:
         connection.close()
         raise _foreign(path)
     return connection
@@ -99,7 +102,8 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _is_new(path: Path, connection: sqlite3.Connection) -> bool:
+def _layout_of(path: Path, connection: sqlite3.Connection) -> int:
+    """Return the layout of a record file, 0 for a file without content."""
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -108,12 +112,12 @@ def _is_new(path: Path, connection: sqlite3.Connection) -> bool:
         # SQLite takes a file of less than a page for an empty one and writes over it.
         raise RecordError("record.corrupt", f"The file {path} is not a record.", hint=EVIDENCE)
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if (application, version) == (APPLICATION_ID, SCHEMA_VERSION):
-        return False
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if application == APPLICATION_ID and 1 <= version <= SCHEMA_VERSION:
+        return version
     objects = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if (application, version, objects) == (0, 0, 0):
-        return True
+        return 0
     raise _foreign(path)
 
 
@@ -128,6 +132,22 @@ def _foreign(path: Path) -> RecordError:
 def _lay_out(path: Path, connection: sqlite3.Connection, timeout_s: float) -> None:
     _to_wal(path, connection, timeout_s)
     connection.executescript(read_text(_SCHEMA))
+
+
+def _bring_up(path: Path, connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it meanwhile.
+        if _layout_of(path, connection) == 1:
+            connection.execute(
+                "ALTER TABLE entries ADD COLUMN signature TEXT"
+                " CHECK (signature IS NULL OR typeof(signature) = 'text')"
+            )
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _to_wal(path: Path, connection: sqlite3.Connection, timeout_s: float) -> None:

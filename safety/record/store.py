@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cbtguard.safety.errors import RecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from cbtguard.safety.record.anchor import Anchor
     from cbtguard.safety.record.entry import StoredEntry, TurnEntry
-    from cbtguard.safety.record.walk import ChainReport
+    from cbtguard.safety.record.report import ChainReport
+    from cbtguard.safety.record.signing import PublicKeys
+
+MAX_TIMEOUT_S: Final = 3600.0
+"""Longest wait for other connections, in seconds."""
 
 
 class RecordStore(Protocol):
@@ -39,15 +44,25 @@ class RecordStore(Protocol):
         """
         ...
 
-    def verify(self, *, expected_head: str | None = None) -> ChainReport:
+    def verify(
+        self,
+        *,
+        expected_head: str | None = None,
+        anchors: Iterable[Anchor] = (),
+        keys: PublicKeys | None = None,
+    ) -> ChainReport:
         """Walk the whole chain in constant memory and report the first break.
 
         Args:
-            expected_head: A head (64 hex digits) noted earlier outside the store. Without it a tail that
-                was cut together with the head, and a chain written anew, cannot be told from a good one.
+            expected_head: A head (64 hex digits) noted earlier outside the store. Without it or an anchor a
+                tail that was cut together with the head cannot be told from a good one.
+            anchors: Heads noted earlier outside the store, with their places.
+            keys: Public keys that must have signed the entries. Without them or an anchor a chain written
+                anew cannot be told from a good one.
 
         Raises:
-            RecordError: When nothing can be opened, or ``record.value`` when the anchor is no hash.
+            RecordError: When nothing can be opened; ``record.value`` when the expected head is no hash;
+                ``record.anchor`` when an anchor's signature is by none of the keys.
         """
         ...
 
@@ -70,6 +85,52 @@ def check_window(start: int, limit: int | None) -> None:
         )
 
 
+def tip_of(row: Any, place: str, hint: str) -> tuple[int, str]:
+    """Return place and hash that the next entry follows.
+
+    Args:
+        row: Place, hash and count of the head, the last place among the entries, and the hash of the entry
+            at the head's place; None where there is no head.
+        place: Which record it is, for the error.
+        hint: What to do with a record that is broken.
+
+    Raises:
+        RecordError: ``record.corrupt`` where they do not match: nothing is built on a broken chain.
+    """
+    if row is not None:
+        seq, own, count, last, last_hash = row
+        if seq == count == (last or 0) and (last is None or own == last_hash):
+            return seq, own
+    raise RecordError(
+        "record.corrupt",
+        f"The head of {place} does not match its last entry.",
+        hint=f"Run verify. {hint}",
+    )
+
+
 def closed_error() -> RecordError:
     """Return the error for the use of a store after `close`."""
     return RecordError("record.closed", "The record was closed.", hint="Open the record again.")
+
+
+def forked_error() -> RecordError:
+    """Return the error for the use of a store in another process than the one that opened it."""
+    return RecordError(
+        "record.forked",
+        "The record was opened in another process.",
+        hint="Open the record in the process that uses it, after it has forked.",
+    )
+
+
+def check_timeout(timeout_s: float) -> None:
+    """Refuse an impossible timeout.
+
+    Raises:
+        RecordError: ``record.value``.
+    """
+    if not 0 <= timeout_s <= MAX_TIMEOUT_S:
+        raise RecordError(
+            "record.value",
+            "The record's timeout is out of range.",
+            hint=f"Give 0 to {MAX_TIMEOUT_S:g} seconds.",
+        )

@@ -40,6 +40,8 @@ class Hits:
 
     signals: tuple[Signal, ...]
     softened: tuple[Softened, ...]
+    innocent: tuple[Span, ...] = ()
+    """Phrases of the normalised text that only look dangerous, whether or not a rule matched in them."""
 
 
 class RuleDetector:
@@ -94,7 +96,7 @@ class RuleDetector:
                     subject = self._subject(rule.kind, sentence, match.start(), match.end())
                     signals.append(self._signal(rule, level, subject, plain.original(start, end), text))
                     break
-        return Hits(signals=tuple(signals), softened=tuple(softened))
+        return Hits(signals=tuple(signals), softened=tuple(softened), innocent=tuple(innocent))
 
     def _signal(self, rule: Rule, level: Level, subject: Subject, span: tuple[int, int], text: str) -> Signal:
         return Signal(

@@ -37,6 +37,8 @@ _ENDINGS = ("ingly", "ings", "ing", "edly", "ed", "ies", "es", "ly", "'s", "s", 
 _LONG = 90
 """Characters of a sentence that are read at once."""
 _STEP = 45
+_PASSAGE = 140
+"""Characters of a passage in Han script; about as many tokens. Three times as many Latin letters."""
 
 Pieces = NDArray[np.uint32]
 _Hashes = NDArray[np.uint64]
@@ -107,6 +109,29 @@ def windows(text: str) -> tuple[Span, ...]:
         return (Span(start=0, end=len(text)),)
     pairs = [Span(start=a.start, end=b.end) for a, b in pairwise(parts)]
     return (*pairs, Span(start=0, end=len(text)))
+
+
+def passages(text: str) -> tuple[Span, ...]:
+    """Return what the reading model reads at once: the whole of a short text, overlapping halves of a long one.
+
+    Every sentence lies in two passages at most, so reading all of them is linear in the length.
+    """
+    limit = _PASSAGE if re.search(r"[\u3400-\u9fff]", text) else 3 * _PASSAGE
+    if len(text) <= limit:
+        return (Span(start=0, end=len(text)),)
+    parts = [part for span in sentences(text) for part in _parts(text, span)]
+    found: list[Span] = []
+    start = 0
+    while start < len(parts):
+        end = start + 1
+        while end < len(parts) and parts[end].end - parts[start].start <= limit:
+            end += 1
+        found.append(Span(start=parts[start].start, end=parts[end - 1].end))
+        if end == len(parts):
+            break
+        middle = (parts[start].start + parts[end - 1].end) / 2
+        start = max(start + 1, next((n for n in range(start + 1, end) if parts[n].start >= middle), end))
+    return tuple(found)
 
 
 def _parts(text: str, span: Span) -> list[Span]:

@@ -54,10 +54,8 @@ class FusedDetector:
 def unsettled(plain: Normalised, hits: Hits) -> Normalised:
     """Return the text with what the rules have settled (denials, idioms) blanked, every place kept."""
     text = plain.text
-    for softened in hits.softened:
-        if softened.settled:
-            start, end = softened.settled.start, softened.settled.end
-            text = f"{text[:start]}{' ' * (end - start)}{text[end:]}"
+    for span in (*(s.settled for s in hits.softened if s.settled), *hits.innocent):
+        text = f"{text[: span.start]}{' ' * (span.end - span.start)}{text[span.end :]}"
     return plain if text is plain.text else replace(plain, text=text)
 
 

@@ -13,9 +13,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cbtguard.safety.errors import DataError
-from cbtguard.safety.files import read_yaml
 from cbtguard.safety.language import mainland_spelling
+from cbtguard.safety.risk.spellings import Spellings, read_spellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,8 +36,18 @@ _SPACED_WORD = re.compile(
     r"|(?<=安) +(?=眠)|(?<=眠) +(?=药)|(?<=服) +(?=毒)|(?<=烧) +(?=炭)|(?<=寻) +(?=死)|(?<=杀) +(?=人)"
 )
 _ALONE = re.compile(r"(?<![\u3400-\u9fff])[\u3400-\u9fff](?: [\u3400-\u9fff]){2,}(?![\u3400-\u9fff])")
+# Written from top to bottom: a character a line.
+_COLUMN = re.compile(r"(?<![^\n])[\u3400-\u9fff](?:[ \t\r]*\n[\u3400-\u9fff]){2,}(?![\u3400-\u9fff])")
+_BREAKS = re.compile(r"[ \t\r]*\n")
+# A sound drawn out (好累累累累, sooo) or a mark repeated; laughter stays laughter.
+_DRAWN = re.compile(r"([\u3400-\u9fffa-z])\1{2,}|([!?！？。~～])\2+")
+_LAUGHS = frozenset("哈呵嘿嘻嗨啊呜嗷哼喵hw")
+_DOUBLED = frozenset("ls")
+"""Letters that are as often doubled as not at the end of a word: killll is kill."""
 _SPELLED = re.compile(r"(?<![a-z0-9])[a-z0-9@$!](?:([ .\-_*·/|+~,])(?:\1)?[a-z0-9@$!](?![a-z0-9])){3,}")
 _TOKEN = re.compile(r"[a-z0-9@$!|]+")
+_MASKED = re.compile(r"(?<![a-z*#])[a-z]+[*#]{1,2}[a-z]+(?![a-z*#])")
+_LONG_WORD = re.compile(r"(?<![a-z])[a-z]{5,}(?![a-z])")
 _LEET = str.maketrans(
     {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i", "|": "l"}
 )
@@ -76,8 +85,16 @@ def normalise(text: str) -> Normalised:
         current, ((m.start(), m.end(), m.group().replace(" ", "")) for m in _ALONE.finditer(current.text))
     )
     current = _replace(current, ((m.start(), m.end(), "") for m in _SPACED_WORD.finditer(current.text)))
+    current = _replace(
+        current, ((m.start(), m.end(), _BREAKS.sub("", m.group())) for m in _COLUMN.finditer(current.text))
+    )
+    current = _replace(
+        current, ((m.start(), m.end(), _short(m.group())) for m in _DRAWN.finditer(current.text))
+    )
     current = _replace(current, _spelled_out(current.text))
     current = _replace(current, _leet(current.text))
+    current = _replace(current, _masked(current.text))
+    current = _replace(current, _slipped(current.text))
     return _replace(current, _codes(current.text))
 
 
@@ -139,52 +156,67 @@ def _spelled_out(text: str) -> Iterable[tuple[int, int, str]]:
         separator = match.group(1)
         joined = match.group().replace(separator, "")
         if sum(char.isalpha() for char in joined) * 3 >= 2 * len(joined):
-            yield match.start(), match.end(), joined
+            yield match.start(), match.end(), " ".join(_words_of(joined))
+
+
+def _words_of(joined: str) -> list[str]:
+    """``killmyself`` as words of the list ``hidden``; itself when it is not made of them."""
+    hidden = _code_table().hidden
+    reached: dict[int, list[str]] = {0: []}
+    for end in range(1, min(len(joined), 60) + 1):
+        for start in range(max(0, end - 10), end):
+            if start in reached and joined[start:end] in hidden:
+                reached[end] = [*reached[start], joined[start:end]]
+                break
+    return reached.get(len(joined), [joined])
 
 
 def _leet(text: str) -> Iterable[tuple[int, int, str]]:
-    """``su1c1de`` as letters; only in words that mix letters with digits or signs and start with a letter."""
+    """``su1c1de`` as letters.
+
+    In words that mix letters with digits or signs and start with a letter, and wherever a word of the list
+    ``hidden`` comes out.
+    """
+    hidden = _code_table().hidden
     for match in _TOKEN.finditer(text):
         token = match.group().rstrip("!|")
-        if (
-            len(token) >= 3
-            and token[0].isalpha()
-            and not token.isalpha()
-            and sum(c.isalpha() for c in token) * 2 >= len(token)
+        if token.isalpha():
+            continue
+        if token.translate(_LEET) in hidden or (
+            len(token) >= 3 and token[0].isalpha() and sum(c.isalpha() for c in token) * 2 >= len(token)
         ):
             yield match.start(), match.start() + len(token), token.translate(_LEET)
 
 
+def _masked(text: str) -> Iterable[tuple[int, int, str]]:
+    """``k*ll`` and ``su**ide`` as the one word of the list ``hidden`` that they can be."""
+    for match in _MASKED.finditer(text):
+        form = re.compile(re.sub(r"[*#]", ".", match.group()))
+        found = sorted(word for word in _code_table().hidden if form.fullmatch(word))
+        if found:
+            yield match.start(), match.end(), found[0]
+
+
+def _slipped(text: str) -> Iterable[tuple[int, int, str]]:
+    """``msyelf`` as the word that was meant."""
+    slips = _code_table().slips
+    for match in _LONG_WORD.finditer(text):
+        word = slips.get(match.group())
+        if word:
+            yield match.start(), match.end(), word
+
+
+def _short(drawn: str) -> str:
+    return drawn[0] * (2 if drawn[0] in _LAUGHS or drawn[0] in _DOUBLED else 1)
+
+
 @cache
-def _code_table() -> tuple[re.Pattern[str], dict[str, str]]:
-    path = Path(__file__).parent / "data" / "codes.yaml"
-    entries = read_yaml(path)
-    parts: list[str] = []
-    targets: dict[str, str] = {}
-    for number, entry in enumerate(entries):
-        try:
-            pattern, target = entry["pattern"], entry["means"]
-            compiled = re.compile(pattern)
-        except (KeyError, TypeError, re.error) as error:
-            raise DataError(
-                "data.malformed",
-                f"Entry {number + 1} of {path.name} is not a pattern with a meaning ({error}).",
-                hint="Each entry has `pattern` (a regular expression without groups) and `means`.",
-            ) from error
-        if compiled.groups:
-            raise DataError(
-                "data.malformed",
-                f"Entry {number + 1} of {path.name} holds a group.",
-                hint="Use (?:...) instead.",
-            )
-        group = f"c{number}"
-        targets[group] = target
-        parts.append(f"(?P<{group}>{pattern})")
-    return re.compile("|".join(parts)), targets
+def _code_table() -> Spellings:
+    return read_spellings(Path(__file__).parent / "data" / "codes.yaml")
 
 
 def _codes(text: str) -> Iterable[tuple[int, int, str]]:
     """Homophones, number code and abbreviations, as listed in ``data/codes.yaml``."""
-    pattern, targets = _code_table()
-    for match in pattern.finditer(text):
-        yield match.start(), match.end(), targets[str(match.lastgroup)]
+    codes = _code_table()
+    for match in codes.pattern.finditer(text):
+        yield match.start(), match.end(), codes.means[str(match.lastgroup)]

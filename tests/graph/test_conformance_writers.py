@@ -18,7 +18,7 @@ from cbtguard.graph.conformance import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cbtguard.graph import WritingTask
 
@@ -98,10 +98,41 @@ class ChangesTheTask(SoundWriter):
         return draft
 
 
+class SilentParts(SoundWriter):
+    async def write(self, task: WritingTask) -> Draft:
+        if task.part is not None:
+            return Draft(text=" ")
+        return await super().write(task)
+
+
+class TellsSomethingElse(SoundWriter):
+    async def stream(self, task: WritingTask, on_text: Callable[[str], None]) -> Draft:
+        on_text("something else")
+        return await self.write(task)
+
+
+class TellsTooLate(SoundWriter):
+    async def stream(self, task: WritingTask, on_text: Callable[[str], None]) -> Draft:
+        draft = await self.write(task)
+        asyncio.get_running_loop().call_later(0.005, on_text, draft.text)
+        return draft
+
+
+class SoundStream(SoundWriter):
+    async def stream(self, task: WritingTask, on_text: Callable[[str], None]) -> Draft:
+        draft = await self.write(task)
+        for size in range(len(draft.text)):
+            on_text(draft.text[:size])
+        return draft
+
+
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
         (SpacedName, "name"),
+        (SilentParts, "one_part"),
+        (TellsSomethingElse, "streamed"),
+        (TellsTooLate, "streamed"),
         (PlainText, "draft"),
         (CitesFreely, "cites_given_notes"),
         (SilentInEnglish, "languages"),
@@ -121,8 +152,9 @@ def test_a_broken_writer_is_caught(broken: type[SoundWriter], check: str) -> Non
     assert f"FAIL  {check}" in str(report)
 
 
-def test_a_sound_writer_conforms() -> None:
-    report = check_writer(SoundWriter, limit_s=LIMIT_S)
+@pytest.mark.parametrize("sound", [SoundWriter, SoundStream])
+def test_a_sound_writer_conforms(sound: type[SoundWriter]) -> None:
+    report = check_writer(sound, limit_s=LIMIT_S)
     assert report.passed, str(report)
 
 

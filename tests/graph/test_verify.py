@@ -487,7 +487,7 @@ def without_handlers(limits: Limits | None = None, *, checkpointer: Any = None) 
 
 # --- finding them -------------------------------------------------------------------------------------------
 
-STEP = re.compile(r"(protect|screen|retrieve|generate|check|note|refer|record)=[a-z_]+")
+STEP = re.compile(r"(protect|screen|opinion|retrieve|generate|prefix|opened|check|fill|note|refer|record)=[a-z_]+")
 
 
 @pytest.mark.parametrize("case", PLANTS, ids=lambda case: f"{case.clause}-{case.name}")
@@ -733,6 +733,7 @@ def test_every_stop_has_an_error_route() -> None:
         "screen": ("refer",),
         "retrieve": ("refer",),
         "compose": ("refer",),
+        "reconsider": ("refer",),
         "refer": ("record",),
         "record": (END,),
     }
@@ -754,13 +755,18 @@ def test_the_picture_shows_every_stop_and_every_route() -> None:
         "screen -- refer --> refer",
         "retrieve -- compose --> compose",
         "retrieve -- refer --> refer",
-        "generate --> check",
+        "screen -- reconsider --> reconsider",
+        "retrieve -- reconsider --> reconsider",
+        "reconsider --> refer",
+        "generate -- check --> check",
+        "generate -- opinion --> opinion",
+        "opinion -- check --> check",
         "check -- generate --> generate",
         "compose -- record --> record",
         "compose -- refer --> refer",
         "refer --> record",
         "record --> end_",
-        *(f"{stop} -. error, timeout .-> refer" for stop in ("protect", "screen", "retrieve", "compose")),
+        *(f"{stop} -. error, timeout .-> refer" for stop in ("protect", "screen", "retrieve", "compose", "reconsider")),
         "refer -. error, timeout .-> record",
         "record -. error, timeout .-> end_",
     ):

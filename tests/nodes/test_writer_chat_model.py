@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 
 from cbtguard.graph import Guard
+from cbtguard.graph.conformance import check_writer
 from cbtguard.graph.settings import Settings
 from cbtguard.nodes import Context, Desk, fresh_turn
 from cbtguard.nodes.retrieval.hybrid import Hit
@@ -59,6 +60,11 @@ def test_a_reply_without_text_is_an_error(content):
     with pytest.raises(WriterError) as caught:
         write(replies(content))
     assert caught.value.code == "writer.failed"
+
+
+def test_it_conforms():
+    model = FakeListChatModel(responses=["试试「烦恼时段」。"])
+    check_writer(lambda: ChatModelWriter(model)).raise_for_failures()
 
 
 class Failing(FakeListChatModel):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cbtguard.nodes.retrieval.note import NoteLibrary
-from cbtguard.nodes.writers.finish import finished
+from cbtguard.nodes.writers.finish import begun, ended, finished
+from cbtguard.nodes.writers.prompt_texts import prompt_marks
 
 NOTES = NoteLibrary().pick(["worry-time", "thought-record", "slow-breathing"])
 
@@ -60,3 +63,63 @@ def test_citations_are_what_the_text_names(text, ids):
 )
 def test_simplified_text_becomes_traditional_where_that_was_asked_for(language, text, body):
     assert finished(text, language=language, notes=NOTES).text == body
+
+
+# --- while a text is being written -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("你好", "你好"),
+        ("你好。\n", "你好。"),
+        ("  你好 ", "你好"),
+        ("", ""),
+        # thinking is no part of it, nor what may turn out to be thinking
+        ("<thi", ""),
+        ("<think>很难过", ""),
+        ("<think>很难过</think>你好", "你好"),
+        ("<thin ice", "<thin ice"),
+        # nor what may grow into a stop mark
+        ("你好。\nHum", "你好。"),
+        ("你好。\nHumour", "你好。\nHumour"),
+        ("你好<|im_", "你好"),
+        ("你好<|im_end|>再见", "你好"),
+        ("3 < 5 <", "3 < 5"),
+    ],
+)
+def test_what_is_told_of_a_text_in_work_is_certain(text, start):
+    assert begun(text, language="zh-Hans") == start
+
+
+def test_a_text_to_be_converted_is_told_of_only_at_its_end():
+    assert begun("你说总是担心", language="zh-Hant") == ""
+
+
+WORDS = [
+    *prompt_marks().stops,
+    "<think>",
+    "</think>",
+    "<thinking>",
+    "\n",
+    " ",
+    "好",
+    "a",
+    "<",
+    "Human",
+    "[1]",
+]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=12).map("".join), st.integers(0, 200))
+def test_what_was_told_is_how_the_draft_begins(text, size):
+    told = begun(text[:size], language="zh-Hans")
+    assert finished(text, language="zh-Hans", notes=NOTES).text.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [("你好", False), ("你好</s>", True), ("<think></s>", False), ("<think></s></think>你好", False)],
+)
+def test_a_stop_mark_in_thinking_ends_nothing(text, end):
+    assert ended(text) is end

@@ -17,12 +17,14 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from cbtguard.graph import Guard
+from cbtguard.graph.conformance import check_writer
 from cbtguard.graph.settings import Settings
+from cbtguard.graph.writer import make_writer
 from cbtguard.nodes.retrieval.hybrid import Hit
 from cbtguard.nodes.retrieval.note import NoteLibrary
 from cbtguard.nodes.writers.local import TransformersWriter
 from cbtguard.nodes.writers.prompt import PromptForm
-from cbtguard.nodes.writers.task import Writer, WritingTask
+from cbtguard.nodes.writers.task import StreamingWriter, Writer, WritingTask
 from cbtguard.safety.errors import DependencyError, SettingsError, WriterError
 from cbtguard.safety.risk import PastTurn
 
@@ -206,6 +208,50 @@ def test_a_cancelled_draft_ends_within_a_step(tmp_path):
     assert len(steps) == 5
 
 
+@pytest.mark.parametrize("script", ["好,fine job</s>Z", "ok fine<|im_end|>Z", "xyz, gfed\nHuman:Z"])
+def test_what_is_told_on_the_way_is_how_the_draft_begins(tmp_path, script):
+    writer = TransformersWriter(scripted(tmp_path / "m", script), max_new_tokens=40)
+    assert isinstance(writer, StreamingWriter)
+    told: list[str] = []
+    draft = asyncio.run(writer.stream(task(), told.append))
+    assert draft == write(writer)
+    assert len(told) >= 2
+    assert told == sorted(told, key=len)
+    assert all(draft.text.startswith(text) for text in told)
+    assert told[-1] == draft.text
+
+
+def test_nothing_is_told_after_a_call_was_cancelled(tiny):
+    writer = TransformersWriter(tiny, max_new_tokens=5000)
+    writer.load()
+    told: list[str] = []
+
+    async def cancel() -> int:
+        first = asyncio.Event()
+
+        def hear(text: str) -> None:
+            told.append(text)
+            first.set()
+
+        work = asyncio.ensure_future(writer.stream(task(), hear))
+        await first.wait()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        heard = len(told)
+        # Waits until the writer's thread is free.
+        await asyncio.to_thread(writer.load)
+        await asyncio.sleep(0)
+        return heard
+
+    assert asyncio.run(cancel()) == len(told)
+
+
+@pytest.mark.slow
+def test_it_conforms(tiny):
+    check_writer(lambda: TransformersWriter(tiny, max_new_tokens=4)).raise_for_failures()
+
+
 # --- prompts ---------------------------------------------------------------------------------------------
 
 
@@ -362,11 +408,181 @@ def test_code_beside_the_weights_runs_only_when_trusted(tmp_path, monkeypatch):
     assert write(TransformersWriter(str(path), trust_remote_code=True, max_new_tokens=5)).text == "ok"
 
 
-@pytest.mark.skipif(find_spec("peft") is not None, reason="peft is installed")
-def test_an_adapter_needs_peft(tiny):
-    with pytest.raises(DependencyError) as caught:
-        TransformersWriter(tiny, adapter=tiny).load()
+@pytest.mark.parametrize(
+    ("wanted", "lacks"),
+    [
+        ({"adapter": "x"}, "peft"),
+        ({"gguf_file": "x.gguf"}, "gguf"),
+        ({"gguf_file": "x.gguf"}, "accelerate"),
+        ({}, "torch"),
+        ({}, "transformers"),
+    ],
+)
+def test_a_library_that_is_wanted_and_missing_is_named(tiny, monkeypatch, wanted, lacks):
+    monkeypatch.setattr(
+        "cbtguard.nodes.writers.source.find_spec", lambda name: None if name == lacks else find_spec(name)
+    )
+    with pytest.raises(DependencyError, match=lacks) as caught:
+        TransformersWriter(tiny, **wanted).load()
     assert caught.value.code == "dependency.library"
+
+
+def adapter(path: Path, base: str) -> str:
+    """A LoRA adapter that makes any model of :func:`scripted_model` say Z and nothing else."""
+    peft = pytest.importorskip("peft")
+    model = LlamaForCausalLM.from_pretrained(base)
+    # Small models are tied together or not; here the head is its own.
+    laid = peft.get_peft_model(model, peft.LoraConfig(r=1, lora_alpha=1, target_modules=["lm_head"]))
+    (say_z,) = tokenizer(None)("Z", add_special_tokens=False)["input_ids"]
+    with torch.no_grad():
+        for name, weights in laid.named_parameters():
+            if "lora_A" in name:
+                weights.fill_(1.0)
+            elif "lora_B" in name:
+                weights.zero_()
+                weights[say_z, 0] = 100.0
+    laid.save_pretrained(path, save_embedding_layers=False)
+    return str(path)
+
+
+# What peft asks of transformers is about to be renamed there.
+PEFT = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+
+
+@PEFT
+def test_an_adapter_is_laid_over_the_weights(tmp_path):
+    base = scripted(tmp_path / "base", "ok</s>")
+    laid = adapter(tmp_path / "calm-tone", base)
+    assert write(TransformersWriter(base, max_new_tokens=5)).text == "ok"
+    writer = TransformersWriter(base, adapter=laid, max_new_tokens=5)
+    assert write(writer).text == "ZZZZZ"
+    assert writer.name == "transformers/base+calm-tone"
+
+
+@PEFT
+def test_an_adapter_of_cbt_llm_brings_its_prompt(tmp_path):
+    base = scripted(tmp_path / "base", "ok</s>", TEMPLATE)
+    writer = TransformersWriter(base, adapter=adapter(tmp_path / "cbt-llm-lora", base), max_new_tokens=5)
+    writer.load()
+    assert writer._loaded.form is PromptForm.CBT_LLM
+
+
+@PEFT
+@pytest.mark.parametrize("damage", ["adapter_config.json", "adapter_model.safetensors"])
+def test_an_adapter_that_is_damaged_is_a_typed_error(tmp_path, damage):
+    base = scripted(tmp_path / "base", "ok</s>")
+    laid = adapter(tmp_path / "a", base)
+    (tmp_path / "a" / damage).write_bytes(b"{")
+    with pytest.raises((WriterError, DependencyError)) as caught:
+        TransformersWriter(base, adapter=laid).load()
+    assert caught.value.code in {"writer.model", "dependency.model"}
+
+
+def gguf(path: Path) -> Path:
+    """Tiny random Llama weights in one GGUF file, with a byte-level tokenizer and a chat template."""
+    library = pytest.importorskip("gguf")
+    pytest.importorskip("accelerate")
+    names = {
+        "model.embed_tokens": "token_embd",
+        "model.norm": "output_norm",
+        "lm_head": "output",
+        "self_attn.q_proj": "attn_q",
+        "self_attn.k_proj": "attn_k",
+        "self_attn.v_proj": "attn_v",
+        "self_attn.o_proj": "attn_output",
+        "mlp.gate_proj": "ffn_gate",
+        "mlp.up_proj": "ffn_up",
+        "mlp.down_proj": "ffn_down",
+        "post_attention_layernorm": "ffn_norm",
+        "input_layernorm": "attn_norm",
+        "model.layers": "blk",
+    }
+    model = random_model()
+    own = model.config
+    out = library.GGUFWriter(path, "llama")
+    out.add_context_length(own.max_position_embeddings)
+    out.add_embedding_length(own.hidden_size)
+    out.add_block_count(own.num_hidden_layers)
+    out.add_feed_forward_length(own.intermediate_size)
+    out.add_head_count(own.num_attention_heads)
+    out.add_head_count_kv(own.num_key_value_heads)
+    out.add_layer_norm_rms_eps(own.rms_norm_eps)
+    out.add_vocab_size(own.vocab_size)
+    vocabulary = sorted(tokenizer(None).get_vocab().items(), key=lambda item: item[1])
+    out.add_tokenizer_model("gpt2")
+    out.add_token_list([token for token, _ in vocabulary])
+    out.add_token_types([3 if number < 4 else 1 for _, number in vocabulary])
+    # Without merges these are asked for.
+    out.add_token_scores([0.0] * len(vocabulary))
+    out.add_bos_token_id(0)
+    out.add_eos_token_id(1)
+    out.add_chat_template(TEMPLATE)
+    for name, weights in model.state_dict().items():
+        for theirs, ours in names.items():
+            name = name.replace(theirs, ours)  # noqa: PLW2901 - one name after the other
+        out.add_tensor(name, weights.float().numpy())
+    out.write_header_to_file()
+    out.write_kv_data_to_file()
+    out.write_tensors_to_file()
+    out.close()
+    return path
+
+
+def test_gguf_weights_are_found_by_file_and_by_folder(tmp_path):
+    place = tmp_path / "somebody"
+    place.mkdir()
+    path = gguf(place / "tiny-q8.gguf")
+    drafts = []
+    for writer in (
+        TransformersWriter(str(path), max_new_tokens=6),
+        TransformersWriter(str(place), gguf_file="tiny-q8.gguf", max_new_tokens=6),
+    ):
+        writer.load()
+        assert writer._loaded.form is PromptForm.CHAT
+        assert writer._loaded.context == CONTEXT
+        assert writer.name == "transformers/tiny-q8"
+        steps = count_steps(writer)
+        drafts.append(write(writer))
+        assert 1 <= len(steps) <= 6
+    assert drafts[0] == drafts[1]
+
+
+def test_a_file_that_is_no_gguf_is_a_typed_error(tmp_path):
+    path = tmp_path / "x.gguf"
+    path.write_bytes(b"GGUF" + b"\x00" * 64)
+    with pytest.raises((WriterError, DependencyError)) as caught:
+        TransformersWriter(str(path)).load()
+    assert caught.value.code in {"writer.model", "dependency.model"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_the_number_format_and_the_device_are_what_was_asked_for(tiny, dtype):
+    writer = TransformersWriter(tiny, device="cpu", dtype=dtype, max_new_tokens=2)
+    write(writer)
+    assert writer._loaded.model.dtype == getattr(torch, dtype)
+    assert writer._loaded.model.device == torch.device("cpu")
+
+
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99"])
+def test_a_device_that_is_not_there_is_a_typed_error(tiny, device):
+    with pytest.raises(WriterError) as caught:
+        TransformersWriter(tiny, device=device).load()
+    assert caught.value.code == "writer.model"
+
+
+def test_settings_make_the_writer(tiny, tmp_path):
+    settings = Settings(
+        writer=f"transformers:{tiny}",
+        writer_device="cpu",
+        writer_dtype="float32",
+        writer_max_tokens=7,
+        writer_trust_remote_code=True,
+        home=tmp_path,
+    )
+    writer = make_writer(settings)
+    assert isinstance(writer, TransformersWriter)
+    assert (writer._source.device, writer._source.dtype, writer._most) == ("cpu", "float32", 7)
+    assert (writer._source.trust_remote_code, writer._source.download) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -429,3 +645,18 @@ def test_a_missing_model_ends_in_the_referral(tmp_path, caplog):
     assert (answer.route, answer.reason) == ("referred", "fault")
     assert answer.faults == ("generate:missing:dependency.model",)
     assert "项目做不完" not in caplog.text
+
+
+def test_warming_a_guard_loads_the_weights(tiny, tmp_path):
+    writer = TransformersWriter(tiny)
+    with Guard(Settings(home=tmp_path, record="memory"), writer=writer, retriever=WorryTime()) as guard:
+        assert writer._loaded is None
+        assert guard.warm() is guard
+        assert writer._loaded is not None
+
+
+def test_a_guard_that_cannot_load_the_weights_says_so_when_warmed(tmp_path):
+    settings = Settings(home=tmp_path, record="memory", writer="transformers:cbtguard-tests/absent")
+    with Guard(settings, retriever=WorryTime()) as guard, pytest.raises(DependencyError) as caught:
+        guard.warm()
+    assert caught.value.code == "dependency.model"

@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbtguard.nodes.retrieval.note import NoteLibrary
+from cbtguard.nodes.writers.blocks import MOST_OF_A_DRAFT
 from cbtguard.nodes.writers.neutral import neutral
-from cbtguard.nodes.writers.prompt import PromptForm, build_prompt, shorter_prompts
+from cbtguard.nodes.writers.prompt import PromptForm, build_prompt, repair_prompt, shorter_prompts
 from cbtguard.nodes.writers.prompt_texts import prompt_marks, prompt_texts
 from cbtguard.nodes.writers.task import WritingTask
 from cbtguard.safety.errors import WriterError
 from cbtguard.safety.files import read_yaml
 from cbtguard.safety.risk import PastTurn
+from cbtguard.safety.structure import Part
 from cbtguard.safety.structure.defects import DATA as DEFECTS
 
 LIBRARY = NoteLibrary()
@@ -215,3 +217,56 @@ def test_stop_marks_are_no_part_of_what_is_asked_for():
         prompt = build_prompt(task(language=language))
         ends = [stop for stop in prompt_marks().stops if stop in prompt.system]
         assert ends == []
+
+
+# --- one part alone --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("part", Part)
+@pytest.mark.parametrize("form", PromptForm)
+def test_a_repair_asks_for_one_part_and_shows_the_draft_as_data(language, part, form):
+    texts = prompt_texts("en" if language == "en" else "zh")
+    prompt = repair_prompt(
+        task(language=language), part, "先前的{草稿}</draft>", ("drug", f"missing_{part}", "evil"), form=form
+    )
+    asked = prompt.system + prompt.user
+    for other, words in texts.parts.items():
+        assert (words in asked) is (other == part)
+    assert texts.mend["drug"] in asked
+    assert texts.mend[f"missing_{part}"] not in prompt.user
+    assert "evil" not in asked
+    assert "最近总是睡不着，一直担心考试。" in prompt.user
+    shown = "先前的{草稿}" in asked
+    assert shown is (form is not PromptForm.CBT_LLM)
+    assert prompt.user.count("</draft>") == int(shown)
+
+
+@pytest.mark.parametrize("form", PromptForm)
+def test_a_task_for_a_part_gets_its_repair_prompt(form):
+    wanted = task(part=Part.CHALLENGE, draft="先前的草稿。", defects=("blame",), attempt=2)
+    assert build_prompt(wanted, form=form) == repair_prompt(
+        wanted, Part.CHALLENGE, "先前的草稿。", ("blame",), form=form
+    )
+    assert build_prompt(wanted, form=form) != build_prompt(task(attempt=2, defects=("blame",)), form=form)
+    # A greedy model would write the same words again.
+    again = task(part=Part.CHALLENGE, draft="先前的草稿。", defects=("blame",), attempt=3)
+    assert build_prompt(again, form=form) != build_prompt(wanted, form=form)
+
+
+def test_a_repair_without_a_draft_has_no_fence_for_it():
+    assert "draft" not in repair_prompt(task(), Part.STRATEGY, " \n", ()).user
+
+
+def test_a_draft_that_loops_is_shown_in_part():
+    user = repair_prompt(task(), Part.STRATEGY, "重复" * 9000, ()).user
+    assert user.count("重复") == MOST_OF_A_DRAFT // 2
+
+
+def test_a_repair_prompt_gets_shorter_and_loses_its_draft_last():
+    past = tuple(PastTurn(text=f"第{n}句") for n in range(2))
+    wanted = task(history=past, part=Part.STRATEGY, draft="先前的草稿。" * 20, attempt=2)
+    users = [prompt.user for prompt in shorter_prompts(wanted)]
+    sizes = [len(user) for user in users]
+    assert sizes == sorted(sizes, reverse=True)
+    assert ["先前的草稿" in user for user in users] == [True] * (len(users) - 1) + [False]

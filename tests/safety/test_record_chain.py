@@ -18,6 +18,7 @@ from cbtguard.safety.record import (
     ChainBreak,
     ChainReport,
     MemoryRecord,
+    PostgresRecord,
     RecordStore,
     SqliteRecord,
     TurnEntry,
@@ -89,11 +90,15 @@ def an_entry(turn: int = 1) -> TurnEntry:
     )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RecordStore]:
-    opened: RecordStore = (
-        MemoryRecord() if request.param == "memory" else SqliteRecord(tmp_path / "record.sqlite")
-    )
+    opened: RecordStore
+    if request.param == "memory":
+        opened = MemoryRecord()
+    elif request.param == "sqlite":
+        opened = SqliteRecord(tmp_path / "record.sqlite")
+    else:
+        opened = PostgresRecord(request.getfixturevalue("postgres"))
     assert opened.name == request.param
     yield opened
     opened.close()
@@ -351,7 +356,7 @@ def test_an_inserted_row_is_found(tmp_path: Path, seq: int, first_bad: int) -> N
     def insert(connection: sqlite3.Connection) -> None:
         before = connection.execute("SELECT hash FROM head").fetchone()[0]
         _, row = seal(seq, before, an_entry(77))
-        connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
+        connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", row)
 
     report = tampered(tmp_path / "record.sqlite", 4, insert)
     assert (report.ok, report.first_bad) == (False, first_bad)

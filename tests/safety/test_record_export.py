@@ -61,6 +61,8 @@ def from_cells(cells: dict[str, str]) -> StoredEntry:
     for name in ("turn", "attempts"):
         whole[name] = int(cells[name])
     whole["writer"] = cells["writer"] or None
+    whole["schema"] = int(cells["schema"])
+    whole["review"] = dict(pairs("review")) or None
     whole["redactions"] = {key: int(value) for key, value in pairs("redactions")}
     whole["versions"] = dict(pairs("versions"))
     whole["timings_ms"] = {key: float(value) for key, value in pairs("timings_ms")}

@@ -96,9 +96,9 @@ def test_an_entry_outlives_the_store(tmp_path: Path) -> None:
         "DELETE FROM entries WHERE seq = 2",
         "DELETE FROM entries",
         "INSERT OR REPLACE INTO entries SELECT * FROM entries WHERE seq = 1",
-        "INSERT OR REPLACE INTO entries SELECT 2, record_id, prev_hash, hash, entry FROM entries LIMIT 1",
-        "INSERT INTO entries SELECT 9, record_id, prev_hash, hash, entry FROM entries WHERE seq = 1",
-        "INSERT INTO entries SELECT 3, record_id, prev_hash, hash, entry FROM entries WHERE seq = 2",
+        "INSERT OR REPLACE INTO entries SELECT 2, record_id, prev_hash, hash, entry, signature FROM entries LIMIT 1",
+        "INSERT INTO entries SELECT 9, record_id, prev_hash, hash, entry, signature FROM entries WHERE seq = 1",
+        "INSERT INTO entries SELECT 3, record_id, prev_hash, hash, entry, signature FROM entries WHERE seq = 2",
         "UPDATE head SET seq = 1, count = 1",
         "UPDATE head SET seq = seq + 1, count = count + 1",
         "UPDATE head SET hash = 'x'",
@@ -196,7 +196,7 @@ def test_another_program_s_database_is_refused_and_left_alone(tmp_path: Path) ->
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("pragma", ["user_version = 2", "user_version = 0", "application_id = 7"])
+@pytest.mark.parametrize("pragma", ["user_version = 3", "user_version = 0", "application_id = 7"])
 def test_another_layout_is_refused(tmp_path: Path, pragma: str) -> None:
     path = tmp_path / "record.sqlite"
     filled(path, 1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cbtguard.safety.errors import DataError
@@ -48,6 +49,22 @@ PLAIN = {
     "masked letter": ("su*cide", "suicide"),
     "contraction": ("I dont wanna live", "i don't want to live"),
     "emoji": ("拿着🔪", "拿着刀"),
+    "one character a line": ("我\n不\n想\n活\n了", "我不想活了"),
+    "drawn out": ("好累累累累累，soooo tired", "好累,so tired"),
+    "drawn out, doubled": ("i will killlll him", "i will kill him"),
+    "marks repeated": ("不想活了！！！", "不想活了!"),
+    "half in pinyin": ("我想跳lou", "我想跳楼"),
+    "pinyin apart": ("一起去 tiao lou", "一起去 跳楼"),
+    "pinyin beside Chinese": ("我写好了，nong yao也买了", "我写好了,农药也买了"),
+    "same sound": ("不相活了", "不想活了"),
+    "initials": ("我bxhl", "我不想活了"),
+    "another word for oneself": ("偶不想活了", "我不想活了"),
+    "internet spelling": ("我木有想自杀", "我没有想自杀"),
+    "dialect": ("我莫得想法", "我没有想法"),
+    "words run together by signs": ("k i l l m y s e l f", "kill myself"),
+    "digits first": ("3nd my l1fe", "end my life"),
+    "masked letters": ("su**ide", "suicide"),
+    "slip of typing": ("i will kill msyelf", "i will kill myself"),
 }
 KEPT = [
     "很烦 不想活",
@@ -60,7 +77,23 @@ KEPT = [
     "我和他*都*很好",
     "e.g. this one",
     "a - b",
+    "这一窝小猫",
+    "儿子杀鸡",
+    "挑楼层",
+    "草木有情",
+    "我活不下去似的",
+    "他叫yi shu",
+    "偶尔想一想",
+    "这个字啥意思",
+    "it overdoes the salt",
+    "a**hole",
+    "h8 you",
+    "哈哈哈",
 ]
+
+
+CHANGED = {"我和他*都*很好": "我和他都很好", "哈哈哈": "哈哈"}
+"""What goes is no word."""
 
 
 @pytest.mark.parametrize(("raw", "plain"), PLAIN.values(), ids=PLAIN)
@@ -68,9 +101,14 @@ def test_disguises_end_in_the_plain_spelling(raw: str, plain: str) -> None:
     assert normalise(raw).text == plain
 
 
-@pytest.mark.parametrize("text", KEPT[:7])
+@pytest.mark.parametrize("text", [text for text in KEPT if text not in CHANGED])
 def test_innocent_text_stays(text: str) -> None:
     assert normalise(text).text.replace(",", "，") == text
+
+
+@pytest.mark.parametrize(("text", "plain"), CHANGED.items())
+def test_innocent_text_keeps_its_words(text: str, plain: str) -> None:
+    assert normalise(text).text == plain
 
 
 @pytest.mark.parametrize(
@@ -102,8 +140,13 @@ def test_every_character_knows_its_origin(text: str) -> None:
         assert 0 <= plain.original(0, 1)[0] <= plain.original(0, len(plain.text))[1] <= len(text)
 
 
+DRAWN = re.compile(r"(.)\1\1|([！？。])\2|(?:^|\n).\n.(?:\n|$)")
+"""What is drawn out, or stands one character a line, is not plain."""
+
+
 @given(st.text(alphabet="我你他很累难过今天工作家人朋友睡觉吃饭，。！？\n", max_size=80))
 def test_plain_chinese_is_left_as_it_is(text: str) -> None:
+    assume(not DRAWN.search(text))
     assert normalise(text).text.replace("!", "！").replace("?", "？").replace(",", "，") == text
 
 

@@ -176,6 +176,8 @@ def test_ask_tells_everything_about_an_answer(answered: Any) -> None:
         "writer",
         "attempts",
         "defects",
+        "repaired",
+        "filled",
         "record_id",
         "timings_ms",
         "faults",

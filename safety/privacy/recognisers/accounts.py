@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import re
+from typing import ClassVar
 
 from cbtguard.safety.privacy.entities import EntityType
 from cbtguard.safety.privacy.recognisers.base import Rule, RuleRecogniser
-
-if TYPE_CHECKING:
-    import re
 
 _CHECKED = 0.7
 
@@ -39,6 +37,7 @@ class WechatRecogniser(RuleRecogniser):
 
     kind: ClassVar[EntityType] = EntityType.WECHAT
     key: ClassVar[str] = "wechat_ids"
+    needs: ClassVar[re.Pattern[str]] = re.compile("[A-Za-z]")
 
 
 class QqRecogniser(RuleRecogniser):

@@ -1,4 +1,4 @@
-"""Addresses: runs of place names and house numbers in Chinese, street addresses in English."""
+"""Chinese addresses: runs of place names and house numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from cbtguard.safety.files import read_yaml
 from cbtguard.safety.privacy.entities import EntityType
 from cbtguard.safety.privacy.reading import DATA, expression, mapping, strings
-from cbtguard.safety.privacy.recognisers.base import Hit, Recogniser, RuleRecogniser
+from cbtguard.safety.privacy.recognisers.base import Hit, Recogniser
 from cbtguard.safety.privacy.script import has_han
 
 if TYPE_CHECKING:
@@ -17,16 +17,10 @@ if TYPE_CHECKING:
     from cbtguard.safety.privacy.lexer import Word, Words
 
 _FULL, _UNITS, _LEVELS, _HOME = 0.85, 0.6, 0.7, 0.65
+_NAME_WORDS = 4
 _GAP = frozenset(" ,，、")
 _PROPER = frozenset({"ORG", "nz"})
 _COMMON = frozenset({"n", "a", "an", "vn", "v", "s", "PER"})
-
-
-class EnglishAddressRecogniser(RuleRecogniser):
-    """Street addresses, flats and British postcodes."""
-
-    kind: ClassVar[EntityType] = EntityType.ADDRESS
-    key: ClassVar[str] = "english_addresses"
 
 
 class ChineseAddressRecogniser(Recogniser):
@@ -55,6 +49,11 @@ class ChineseAddressRecogniser(Recogniser):
         self._numbered = re.compile(
             f"(?:大院|院内|院)?(?:{unit}(?!{after})[ -]?){{1,6}}(?:[0-9]{{2,4}}(?![0-9]|{after}))?"
         )
+        self._bridge_tags = frozenset(words("bridge_tags"))
+        self._not_bridges = frozenset(words("not_bridges"))
+        self._numbered_suffixes = words("numbered_suffixes")
+        self._rest = expression(data.get("rest"), path, "address.rest")
+        self._room = expression(data.get("room"), path, "address.room")
         self._home = re.compile("(?:" + "|".join(map(re.escape, words("home_words"))) + ")[在了到 ]{0,2}$")
 
     def hits(self, text: str, words: Words) -> Iterator[Hit]:
@@ -83,7 +82,7 @@ class ChineseAddressRecogniser(Recogniser):
                 end = place = numbered.start() + len(numbered.group().rstrip(" -"))
                 continue
             at = words.at.get(place)
-            if at is not None and self._is_place(words.words[at]):
+            if at is not None and (self._is_place(words.words[at]) or self._bridges(text, words, at, places)):
                 places.append(words.words[at])
                 units += len(self._unit.findall(words.words[at].text))
                 end = place = words.words[at].end
@@ -91,8 +90,53 @@ class ChineseAddressRecogniser(Recogniser):
                 place += 1
             else:
                 break
+        start = first.start
+        if units:
+            end = self._completed(text, end)
+            start, named = self._named_before(words, index)
+            if named and not places:
+                return self._next(words, index, end), Hit(start, end, _FULL, "composed_address")
         following = self._next(words, index, end)
-        return following, self._judge(text, first.start, end, places, units)
+        return following, self._judge(text, start, end, places, units)
+
+    def _bridges(self, text: str, words: Words, index: int, places: list[Word]) -> bool:
+        """Return whether a common word stands between two parts of one address: 体育 in 天河区体育东横街."""
+        word = words.words[index]
+        if not places or word.tag not in self._bridge_tags:
+            return False
+        if self._numbered.match(text, word.end):
+            return word.text.endswith(self._numbered_suffixes)
+        if word.text in self._not_bridges:
+            return False
+        following = words.words[index + 1] if index + 1 < len(words.words) else None
+        return following is not None and self._is_place(following)
+
+    def _completed(self, text: str, end: int) -> int:
+        """Return where an address ends once the room behind the last part is in it."""
+        rest = self._rest.match(text, end)
+        end = end if rest is None else rest.end()
+        numbered = self._numbered.match(text, end)
+        end = end if numbered is None else numbered.end()
+        room = self._room.match(text, end)
+        return end if room is None else room.end()
+
+    def _named_before(self, words: Words, index: int) -> tuple[int, bool]:
+        """Return where the name before a number begins, and whether it is that of a street or an estate."""
+        first, named = index, False
+        while first > 0 and index - first < _NAME_WORDS:
+            before = words.words[first - 1]
+            if before.tag not in self._bridge_tags or (first < index and before.text in self._not_bridges):
+                break
+            if first == index:
+                named = before.text.endswith(self._numbered_suffixes)
+                common = before.text in self._generic or before.text in self._not_bridges
+                alone = common or len(before.text) == 1
+                if not named and before.tag != "LOC":
+                    break
+                if alone and (index < 2 or words.words[index - 2].tag not in self._bridge_tags):
+                    return words.words[index].start, False
+            first -= 1
+        return words.words[first].start, named
 
     def _is_place(self, word: Word) -> bool:
         if word.text in self._generic or len(word.text) < 2:
@@ -111,6 +155,9 @@ class ChineseAddressRecogniser(Recogniser):
         return following
 
     def _judge(self, text: str, start: int, end: int, places: list[Word], units: int) -> Hit | None:
+        if not places and text[start : start + 2] == text[start + 2 : start + 4]:
+            # 一层一层
+            return None
         if not places:
             return Hit(start, end, _UNITS, "composed_address") if units >= 2 else None
         if units > 1 or (units and self._fine_inside.search(text, start, end)):

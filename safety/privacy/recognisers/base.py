@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +13,6 @@ from cbtguard.safety.files import read_yaml
 from cbtguard.safety.privacy.reading import DATA, expression, fraction, malformed, mapping
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterator, Mapping
 
     from presidio_analyzer.nlp_engine import NlpArtifacts
@@ -131,7 +131,12 @@ class Recogniser(EntityRecognizer):
 
 
 class RuleRecogniser(Recogniser):
-    """A recogniser made of the rules that ``patterns.yaml`` keeps under its key."""
+    """A recogniser made of the rules that ``patterns.yaml`` keeps under its key.
+
+    ``needs`` is what every text with such data holds; texts without it are not searched.
+    """
+
+    needs: ClassVar[re.Pattern[str]] = re.compile("[0-9]")
 
     def __init__(self, language: str, context: tuple[str, ...] = ()) -> None:
         super().__init__(language, context)
@@ -153,8 +158,7 @@ class RuleRecogniser(Recogniser):
 
     def may_hold(self, text: str) -> bool:
         """Return whether the rules are worth trying; cheap."""
-        del text
-        return True
+        return self.needs.search(text) is not None
 
     def check(self, rule: Rule, match: re.Match[str]) -> float:
         """Return the score of a match, 0 to drop it."""

@@ -19,13 +19,15 @@ class PassportRecogniser(RuleRecogniser):
 
 
 class PlateRecogniser(RuleRecogniser):
-    """Chinese number plates, old and new-energy."""
+    """Number plates: Chinese ones, old and new-energy, by their form; others beside a word for a plate."""
 
     kind: ClassVar[EntityType] = EntityType.PLATE
     key: ClassVar[str] = "plates"
 
     def check(self, rule: Rule, match: re.Match[str]) -> float:
         """Return 0 for a word that only looks like a plate: it has too few digits."""
+        if rule.check != "plate":
+            return rule.score
         return rule.score if len(re.findall("[0-9]", match.group("tail"))) >= _PLATE_DIGITS else 0.0
 
 

@@ -7,13 +7,11 @@ Chinese characters before an address as part of it.
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, ClassVar
+import re
+from typing import ClassVar
 
 from cbtguard.safety.privacy.entities import EntityType
 from cbtguard.safety.privacy.recognisers.base import Rule, RuleRecogniser
-
-if TYPE_CHECKING:
-    import re
 
 
 class EmailRecogniser(RuleRecogniser):
@@ -21,6 +19,7 @@ class EmailRecogniser(RuleRecogniser):
 
     kind: ClassVar[EntityType] = EntityType.EMAIL
     key: ClassVar[str] = "emails"
+    needs: ClassVar[re.Pattern[str]] = re.compile("[A-Za-z]")
 
 
 class IpAddressRecogniser(RuleRecogniser):
@@ -36,7 +35,8 @@ class IpAddressRecogniser(RuleRecogniser):
     def check(self, rule: Rule, match: re.Match[str]) -> float:
         """Return 0 for what is no address, such as a time of day."""
         try:
-            ipaddress.ip_address(match.group())
+            written = match.group()
+            ipaddress.ip_address(written.partition(":")[0] if "." in written else written)
         except ValueError:
             return 0.0
         return rule.score

@@ -62,6 +62,9 @@ class PhoneRecogniser(RuleRecogniser):
 
     kind: ClassVar[EntityType] = EntityType.PHONE
     key: ClassVar[str] = "phones"
+    needs: ClassVar[re.Pattern[str]] = re.compile(
+        "[0-9一幺壹]|(?:zero|one|two|three|four|five|six|seven|eight|nine)[ ,-]", re.IGNORECASE
+    )
 
 
 class InternationalPhoneRecogniser(Recogniser):

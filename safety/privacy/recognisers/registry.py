@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cbtguard.safety.privacy.reading import DATA, malformed
 from cbtguard.safety.privacy.recognisers.accounts import BankCardRecogniser, QqRecogniser, WechatRecogniser
-from cbtguard.safety.privacy.recognisers.addresses import ChineseAddressRecogniser, EnglishAddressRecogniser
+from cbtguard.safety.privacy.recognisers.addresses import ChineseAddressRecogniser
 from cbtguard.safety.privacy.recognisers.chinese_names import ChineseNameRecogniser
 from cbtguard.safety.privacy.recognisers.documents import (
     PassportRecogniser,
@@ -14,6 +14,7 @@ from cbtguard.safety.privacy.recognisers.documents import (
     StudentNumberRecogniser,
 )
 from cbtguard.safety.privacy.recognisers.employers import EmployerRecogniser
+from cbtguard.safety.privacy.recognisers.english_addresses import EnglishAddressRecogniser
 from cbtguard.safety.privacy.recognisers.english_names import EnglishNameRecogniser
 from cbtguard.safety.privacy.recognisers.internet import EmailRecogniser, IpAddressRecogniser
 from cbtguard.safety.privacy.recognisers.phones import InternationalPhoneRecogniser, PhoneRecogniser

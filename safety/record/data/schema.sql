@@ -1,4 +1,4 @@
--- Layout 1 of a record file. The script changes nothing where the layout is already there, so that several
+-- Layout 2 of a record file. The script changes nothing where the layout is already there, so that several
 -- processes may start on one new file. The triggers stop mishaps; the chain is what shows intent.
 BEGIN IMMEDIATE;
 
@@ -7,7 +7,8 @@ CREATE TABLE IF NOT EXISTS entries (
     record_id TEXT NOT NULL CHECK (typeof(record_id) = 'text'),
     prev_hash TEXT NOT NULL CHECK (typeof(prev_hash) = 'text' AND length(prev_hash) = 64),
     hash      TEXT NOT NULL CHECK (typeof(hash) = 'text' AND length(hash) = 64),
-    entry     TEXT NOT NULL CHECK (typeof(entry) = 'text')
+    entry     TEXT NOT NULL CHECK (typeof(entry) = 'text'),
+    signature TEXT CHECK (signature IS NULL OR typeof(signature) = 'text')
 );
 
 CREATE TABLE IF NOT EXISTS head (
@@ -44,6 +45,6 @@ CREATE TRIGGER IF NOT EXISTS head_no_delete BEFORE DELETE ON head
 BEGIN SELECT RAISE(ABORT, 'the head is never deleted'); END;
 
 PRAGMA application_id = 0x63627467;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 COMMIT;

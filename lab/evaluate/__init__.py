@@ -1,0 +1,1 @@
+"""Guards measured on labelled files."""

@@ -1,0 +1,1 @@
+"""Training the retriever's sense of which notes fit."""
