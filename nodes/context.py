@@ -92,7 +92,9 @@ class Services:
             "notes": self.library.version,
             "checker": f"{self.checker.name}@{self.checker.version}",
             "referrals": self.referrals.version,
-            **({"opinion": f"{self.opinion.name}@{self.opinion.version}"} if self.opinion is not None else {}),
+            **(
+                {"opinion": f"{self.opinion.name}@{self.opinion.version}"} if self.opinion is not None else {}
+            ),
         }
 
 

@@ -39,7 +39,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            least_ok = getattr(self, field.name) >= 0 if field.name == "fills" else getattr(self, field.name) > 0
+            least_ok = (
+                getattr(self, field.name) >= 0 if field.name == "fills" else getattr(self, field.name) > 0
+            )
             if not least_ok:
                 raise SettingsError(
                     "settings.invalid",

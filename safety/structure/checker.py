@@ -43,6 +43,10 @@ class StructureChecker:
         defects += grounding_defects(notes, citations)
         return Review(parts=parts, defects=tuple(defects))
 
+    def prefix(self, question: str, beginning: str, *, language: str | None = None) -> Review:
+        """Return the verdict on the beginning of an answer; see :mod:`cbtguard.safety.structure.prefix`."""
+        return self.check(question, beginning, language=language)
+
 
 def _in_order(parts: dict[Part, PartFinding]) -> bool:
     """Empathy comes before advice, and the look ahead after the empathy."""

@@ -487,7 +487,9 @@ def without_handlers(limits: Limits | None = None, *, checkpointer: Any = None) 
 
 # --- finding them -------------------------------------------------------------------------------------------
 
-STEP = re.compile(r"(protect|screen|opinion|retrieve|generate|prefix|opened|check|fill|note|refer|record)=[a-z_]+")
+STEP = re.compile(
+    r"(protect|screen|opinion|retrieve|generate|prefix|opened|check|fill|note|refer|record)=[a-z_]+"
+)
 
 
 @pytest.mark.parametrize("case", PLANTS, ids=lambda case: f"{case.clause}-{case.name}")
@@ -766,7 +768,10 @@ def test_the_picture_shows_every_stop_and_every_route() -> None:
         "compose -- refer --> refer",
         "refer --> record",
         "record --> end_",
-        *(f"{stop} -. error, timeout .-> refer" for stop in ("protect", "screen", "retrieve", "compose", "reconsider")),
+        *(
+            f"{stop} -. error, timeout .-> refer"
+            for stop in ("protect", "screen", "retrieve", "compose", "reconsider")
+        ),
         "refer -. error, timeout .-> record",
         "record -. error, timeout .-> end_",
     ):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cbtguard.graph.conformance.material import material
+from cbtguard.safety.files import read_yaml
 from cbtguard.safety.structure import Part, Review, StructureChecker, plan, releasable, spliced
 from cbtguard.safety.structure.mending import complete, frozen, paragraphs, regions
 
 CHECKER = StructureChecker()
-QUESTION = material().exchanges[0].question
-SOUND = material().exchanges[0].answer
-BLOCKS = SOUND.split("\n\n")
+ANSWERS = Path(__file__).parents[1] / "data" / "structure_answers.yaml"
+EXAM = next(answer for answer in read_yaml(ANSWERS)["sound"] if answer["id"] == "zh-exam")
+QUESTION = EXAM["question"]
+BLOCKS = [EXAM["parts"][part.value] for part in Part]
+SOUND = "\n\n".join(BLOCKS)
 
 
 def review(text: str) -> Review:
