@@ -24,7 +24,7 @@ TESTS = (
     ["pytest", "-q", "-m", "not slow", "-n", "2", "--dist", "loadfile"],
 )
 SLOW = (
-    ["pytest", "-q", "-m", "slow"],
+    ["pytest", "-q", "-m", "slow", "-n", "2", "--dist", "loadfile"],
     ["cbtguard.service.cli", "verify"],
 )
 
