@@ -175,7 +175,7 @@ def load_settings(file: Path | str | None = None, **explicit: Any) -> Settings:
             return (init_settings, env_settings, source(settings_cls))
 
     try:
-        return _Loaded(**explicit)
+        loaded = _Loaded(**explicit)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "?"
@@ -184,6 +184,9 @@ def load_settings(file: Path | str | None = None, **explicit: Any) -> Settings:
             f"The setting {field!r} cannot be used: {first['msg']}.",
             hint="Check the code, CBTGUARD_* in the environment, and the settings file.",
         ) from None
+    # A class made in a function cannot be sent to another process.
+    plain = {name: getattr(loaded, name) for name in Settings.model_fields}
+    return Settings.model_construct(loaded.model_fields_set, **plain)
 
 
 def _read(path: Path) -> dict[str, Any]:

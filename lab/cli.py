@@ -11,6 +11,7 @@ from cbtguard.lab.evaluate.privacy import privacy_command
 from cbtguard.lab.evaluate.retrieval import retrieval_command
 from cbtguard.lab.evaluate.structure import structure_command
 from cbtguard.lab.risk.cli import risk_command
+from cbtguard.lab.structure.cli import structure_group
 from cbtguard.safety.errors import DataError
 from cbtguard.service.cli.common import settings_of
 
@@ -21,6 +22,7 @@ def lab_command() -> None:
 
 
 lab_command.add_command(risk_command)
+lab_command.add_command(structure_group)
 
 
 @lab_command.group("notes")

@@ -11,7 +11,7 @@ import numpy as np
 
 from cbtguard.safety.e5.engine import DIMENSIONS, engine
 from cbtguard.safety.risk.model import Kind, Level, Subject
-from cbtguard.safety.risk.neural import PREFIX, Tuned
+from cbtguard.safety.risk.neural import PREFIX, Tuned, unpointed
 from cbtguard.safety.risk.weights import HEADS, LEVEL_HEADS, OTHER_HEAD
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def states_of(texts: Sequence[str | None], say: Callable[[str], None]) -> States
     """Return the states of normalised lines, of None for those that are not read; about 20 ms a line."""
     encoder = engine()
     kept: list[NDArray[np.float16]] = [np.zeros((0, DIMENSIONS), np.float16)] * len(texts)
-    plain = ["" if text is None else PREFIX + text for text in texts]
+    plain = ["" if text is None else PREFIX + unpointed(text) for text in texts]
     start = time.monotonic()
     order = sorted((n for n, text in enumerate(plain) if text), key=lambda number: len(plain[number]))
     for place in range(0, len(order), 256):

@@ -32,6 +32,7 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _SPREAD_AGAIN = np.uint64(0xBF58476D1CE4E5B9)
 _DIGITS = re.compile(r"\d+")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|\S")
+_AROUND = " 。．.!！~～…,，;；\n\t"
 _BREAK = re.compile(r"[，,、：: ]")
 _ENDINGS = ("ingly", "ings", "ing", "edly", "ed", "ies", "es", "ly", "'s", "s", "e")
 _LONG = 90
@@ -46,7 +47,8 @@ _Hashes = NDArray[np.uint64]
 
 def pieces(text: str) -> Pieces:
     """Return the sorted, distinct hashes of the pieces of a normalised text. Linear in its length."""
-    words = _WORD.findall(_DIGITS.sub("0", text))
+    # Whether somebody ends with a full stop says nothing, but would weigh in every pair of words.
+    words = _WORD.findall(_DIGITS.sub("0", text.strip(_AROUND)))
     if not words:
         return np.zeros(0, dtype=np.uint32)
     readings = [words]
@@ -99,16 +101,17 @@ def _stem(word: str) -> str:
 
 
 def windows(text: str) -> tuple[Span, ...]:
-    """Return what is read at once: every two neighbouring sentences, and the whole when there are more.
+    """Return what is read at once: every sentence, every two neighbouring ones, and last the whole.
 
-    A sentence of more than 90 characters is read in overlapping parts. Every character lies in three windows
-    at most, so reading all of them is linear in the length.
+    A sentence of more than 90 characters is read in overlapping parts. Every character lies in four windows
+    at most, so reading all of them is linear in the length. A sentence is also read by itself, so that what
+    stands around it cannot hide it.
     """
     parts = [part for span in sentences(text) for part in _parts(text, span)]
-    if len(parts) <= 2:
+    if len(parts) < 2:
         return (Span(start=0, end=len(text)),)
-    pairs = [Span(start=a.start, end=b.end) for a, b in pairwise(parts)]
-    return (*pairs, Span(start=0, end=len(text)))
+    pairs = [Span(start=a.start, end=b.end) for a, b in pairwise(parts)] if len(parts) > 2 else []
+    return (*parts, *pairs, Span(start=0, end=len(text)))
 
 
 def passages(text: str) -> tuple[Span, ...]:

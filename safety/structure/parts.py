@@ -1,136 +1,92 @@
-"""Finding the five parts in prose, sentence by sentence, in headed text as well as without headings."""
+"""Finding the five parts: the sentence that does the job of each, in prose and in headed text."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from math import exp
+from typing import TYPE_CHECKING
 
-from cbtguard.safety.errors import DataError
-from cbtguard.safety.files import read_yaml
-from cbtguard.safety.language import to_simplified
+import numpy as np
+
 from cbtguard.safety.structure.model import Part, PartFinding
-from cbtguard.safety.text import lowered, sentences
+from cbtguard.safety.structure.reading import read
 
-_DATA = Path(__file__).parent / "data"
-_ENOUGH = 1.0
-_NEARNESS = 1.0
-_PLACE = {
-    Part.VALIDATION: 0.0,
-    Part.KEY_THOUGHT: 0.22,
-    Part.CHALLENGE: 0.4,
-    Part.STRATEGY: 0.65,
-    Part.ENCOURAGEMENT: 1.0,
-}
-"""Where in a sound answer each part lies, as a share of its length."""
-# Possessive and bounded: a model that loops on stars or spaces must not make the search explode.
-_HEADING = (
-    r"(?im)^(?:[#*>\- \t]|【|\[|（|\(|第?[一二三四五\d]{1,2}[、.．)）:：步])*+(?:%s)"
-    r"[^\n。！？]{0,24}?[ \t]{0,4}(?:\*\*|】|\])?[ \t]{0,4}[:：]?[ \t]{0,4}(?:\*\*)?[ \t]{0,4}"
-    r"(?:\n|$|(?<=[:：*】]))"
-)
-_BLANK = " "
+if TYPE_CHECKING:
+    from cbtguard.safety.structure.reading import Reading
+
+_MISSING = PartFinding(present=False, evidence="", start=0, end=0, score=0.0)
+_ADVANCE = 0.0
+"""Logit from which a sentence in the beginning of an answer shows a part."""
+_EARLY, _LATE = 0.5, 0.6
+"""Shares of an answer before which and from which on empathy comes early and late."""
+_CLEAR, _APART, _APART_ALONE, _NEVER = 1.0, 0.8, 2.0, -20.0
+"""Logits: of clear empathy, of how much clearer late empathy must be, where it stands and alone, and of none."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cues:
-    heading: re.Pattern[str]
-    patterns: tuple[tuple[float, re.Pattern[str]], ...]
-    unless: re.Pattern[str] | None
-    """A sentence that holds this never shows the part."""
-
-
-def find_parts(answer: str, language: str) -> dict[Part, PartFinding]:
+def find_parts(question: str, answer: str, language: str) -> dict[Part, PartFinding]:
     """Return, for each part, whether some sentence shows it; headings alone show nothing.
 
     Args:
+        question: What was asked.
         answer: The text, with or without headings.
         language: ``en``, or anything else for Chinese.
     """
-    plain = lowered(to_simplified(answer))
-    cues = _cues("en" if language.startswith("en") else "zh")
-    headed, body = _without_headings(plain, cues)
-    best: dict[Part, tuple[float, int, int]] = dict.fromkeys(Part, (0.0, 0, 0))
-    spans = sentences(body)
-    for span in spans:
-        sentence = body[span.start : span.end].strip()
-        if len(sentence) < 4:
-            continue
-        for part in Part:
-            never = cues[part].unless
-            if never is not None and never.search(sentence):
-                continue
-            # A heading lifts a weak sentence below it, never silence.
-            score = 0.5 if headed.get(_section(headed, span.start)) is part else 0.0
-            score += sum(weight for weight, pattern in cues[part].patterns if pattern.search(sentence))
-            if score < _ENOUGH or not _placed(part, span.start, len(body)):
-                continue
-            # Among sentences that show a part, the one where the part belongs shows it best.
-            score += _NEARNESS * (1 - abs(span.start / len(body) - _PLACE[part]))
-            if score > best[part][0]:
-                best[part] = (score, span.start, span.end)
-    return {part: _finding(answer, *best[part]) for part in Part}
+    return parts_of(answer, read(question, answer, english=language.startswith("en")))
 
 
-def _placed(part: Part, start: int, length: int) -> bool:
-    """Encouragement looks ahead from the second half; empathy opens, it is no afterthought."""
-    if part is Part.ENCOURAGEMENT:
-        return start >= 0.4 * length
-    if part is Part.VALIDATION:
-        return start <= 0.7 * length
+def parts_of(answer: str, reading: Reading) -> dict[Part, PartFinding]:
+    """Return the parts of an answer that was read, each with the sentence that shows it best."""
+    found = {}
+    for column, part in enumerate(Part):
+        logit = float(reading.answer[column]) - reading.thresholds[part.value]
+        if logit < 0 or not len(reading.sentences):
+            found[part] = _MISSING
+        else:
+            found[part] = _finding(answer, reading, int(reading.sentences[:, column].argmax()), logit)
+    return found
+
+
+def parts_so_far(answer: str, reading: Reading) -> dict[Part, PartFinding]:
+    """Return the parts in the beginning of an answer, each with the first sentence that shows it.
+
+    The first and not the best, so that a part stays where it was found when more is written.
+    """
+    found = {}
+    for column, part in enumerate(Part):
+        shown = (reading.sentences[:, column] >= _ADVANCE).nonzero()[0]
+        if len(shown):
+            place = int(shown[0])
+            found[part] = _finding(answer, reading, place, float(reading.sentences[place, column]))
+        else:
+            found[part] = _MISSING
+    return found
+
+
+def in_order(reading: Reading) -> bool:
+    """Whether empathy is no afterthought: what comes late of it does not outweigh what comes early by far.
+
+    Where a sentence stands tells what to expect of it, so sentences are weighed by themselves too.
+    """
+    column = list(Part).index(Part.VALIDATION)
+    length = max(1, len(reading.layout.plain))
+    where = np.array([span.start / length for span in reading.layout.spans])
+    for logits, apart in ((reading.sentences, _APART), (reading.own, _APART_ALONE)):
+        early = logits[where < _EARLY, column].max(initial=_NEVER)
+        late = logits[where >= _LATE, column].max(initial=_NEVER)
+        if late > _CLEAR and late - early > apart:
+            return False
     return True
 
 
-def _finding(answer: str, score: float, start: int, end: int) -> PartFinding:
-    present = score >= _ENOUGH
-    if not present:
-        return PartFinding(present=False, evidence="", start=0, end=0, score=0.0)
-    raw = answer[start:end]
-    left = len(raw) - len(raw.lstrip())
+def _finding(answer: str, reading: Reading, place: int, logit: float) -> PartFinding:
+    span = reading.layout.spans[place]
+    # A heading in front of a sentence is blank in the layout and stays out of the evidence.
+    shown = reading.layout.plain[span.start : span.end]
+    start = span.start + len(shown) - len(shown.lstrip())
+    end = span.end - (len(shown) - len(shown.rstrip()))
     return PartFinding(
         present=True,
-        evidence=raw.strip(),
-        start=start + left,
-        end=start + left + len(raw.strip()),
-        score=min(score / 3, 1.0),
+        evidence=answer[start:end],
+        start=start,
+        end=end,
+        score=1 / (1 + exp(-min(logit, 30.0))),
     )
-
-
-def _without_headings(plain: str, cues: dict[Part, _Cues]) -> tuple[dict[int, Part], str]:
-    """Blank out headings; return where each headed section begins."""
-    headed: dict[int, Part] = {}
-    body = plain
-    for part in Part:
-        for match in cues[part].heading.finditer(plain):
-            headed[match.end()] = part
-            filler = "".join("\n" if char == "\n" else _BLANK for char in match.group())
-            body = body[: match.start()] + filler + body[match.end() :]
-    return headed, body
-
-
-def _section(headed: dict[int, Part], place: int) -> int:
-    return max((start for start in headed if start <= place + 1), default=-1)
-
-
-@cache
-def _cues(language: str) -> dict[Part, _Cues]:
-    path = _DATA / f"parts.{language}.yaml"
-    data = read_yaml(path)
-    try:
-        return {
-            part: _Cues(
-                heading=re.compile(_HEADING % data[part.value]["headings"]),
-                patterns=tuple(
-                    (float(weight), re.compile(pattern)) for weight, pattern in data[part.value]["patterns"]
-                ),
-                unless=re.compile(data[part.value]["unless"]) if "unless" in data[part.value] else None,
-            )
-            for part in Part
-        }
-    except (KeyError, TypeError, ValueError, re.error) as error:
-        raise DataError(
-            "data.malformed",
-            f"{path.name} cannot be used ({error}).",
-            hint="Each part has `headings` and `patterns`, a list of [weight, pattern].",
-        ) from error

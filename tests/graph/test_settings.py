@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,15 @@ def test_a_part_nobody_knows_is_refused(tmp_path: Path) -> None:
 
 def test_paths_may_start_with_a_tilde() -> None:
     assert Settings(home=Path("~/x")).path("record.sqlite") == Path.home() / "x" / "record.sqlite"
+
+
+def test_loaded_settings_reach_another_process(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[cbtguard]\nregion = "HK"\n', encoding="utf-8")
+    loaded = load_settings(file, workers=3, record_key="secret")
+    again = pickle.loads(pickle.dumps(loaded))  # noqa: S301 - our own bytes
+    assert again == loaded
+    assert (again.region, again.workers) == ("HK", 3)
+    assert again.record_key is not None
+    assert again.record_key.get_secret_value() == "secret"
+    assert again.model_fields_set == {"region", "workers", "record_key"}

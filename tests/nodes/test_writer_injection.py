@@ -63,7 +63,7 @@ def prompts(where: str, text: str, language: str) -> list[Prompt]:
         for form in PromptForm
         for prompt in (
             build_prompt(task, form=form),
-            repair_prompt(task, Part.STRATEGY, draft, ("drug",), form=form),
+            repair_prompt(task, Part.STRATEGY, draft, ("drug_advice",), form=form),
         )
     ]
 

@@ -21,7 +21,7 @@ from cbtguard.lab.risk.train import train
 from cbtguard.safety.errors import DataError
 from cbtguard.safety.risk import Kind, LearnedDetector, Level, RiskDetector, Subject
 from cbtguard.safety.risk.features import pieces, windows
-from cbtguard.safety.risk.learned import MODEL
+from cbtguard.safety.risk.learned import MODEL, raw
 from cbtguard.safety.risk.normalise import normalise
 from cbtguard.safety.risk.weights import HEADS, SCRIPTS, THRESHOLDS, load
 
@@ -299,3 +299,21 @@ def test_labelled_lines_leave_out_what_is_not_scored(tmp_path):
 )
 def test_wilson_interval(hits, total, low, high):
     assert Share(hits=hits, total=total).interval == pytest.approx((low, high), abs=1e-3)
+
+
+@pytest.mark.parametrize("end", ["。", ".", "!", "……", "，", " "])
+@pytest.mark.parametrize("text", ["药我都攒够了，今晚就走", "我把猫送人了", "i gave the cat away"])
+def test_how_somebody_ends_a_sentence_changes_nothing(text: str, end: str) -> None:
+    assert pieces(text + end).tolist() == pieces(text).tolist()
+
+
+def test_a_question_is_not_a_statement() -> None:
+    assert pieces("怎样才能不痛？").tolist() != pieces("怎样才能不痛").tolist()
+
+
+@pytest.mark.parametrize("talk", ["中午的面有点咸。", "周末打算去爬山！", "猫在沙发上睡着了。"])
+def test_what_stands_around_a_sentence_cannot_hide_it(talk: str) -> None:
+    weights, _ = load(MODEL)
+    alone = raw(weights, RISK).words[0]
+    for told in (talk + RISK, RISK + talk, talk * 2 + RISK + talk * 2):
+        assert raw(weights, told).words[0] >= alone - weights.window_cost - 1e-9

@@ -15,7 +15,7 @@ from cbtguard.safety.errors import DataError
 from cbtguard.safety.risk import LearnedDetector
 from cbtguard.safety.risk.features import passages
 from cbtguard.safety.risk.learned import DATA, SENSE
-from cbtguard.safety.risk.neural import Reader, parse
+from cbtguard.safety.risk.neural import Reader, parse, unpointed
 from cbtguard.safety.risk.normalise import normalise
 from cbtguard.safety.risk.weights import HEADS
 
@@ -104,3 +104,28 @@ def test_passages_cover_all_and_overlap_little(parts: list[str]) -> None:
     assert all(covered[place] >= 1 for place in words)
     assert covered.max(initial=0) <= 3
     assert sum(span.end - span.start for span in spans) <= 3 * len(text) + 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("i gave the cat away, and my coat", "i gave the cat away and my coat."),
+        ("no one would notice - really", "no one would notice really"),
+        ("so tired of it all...", "so tired of it all"),
+    ],
+)
+def test_pointing_says_nothing(one: str, other: str, reader: Reader) -> None:
+    assert unpointed(one) == unpointed(other)
+    assert reader.logits([one]).tolist() == reader.logits([other]).tolist()
+
+
+def test_numbers_and_questions_keep_their_signs() -> None:
+    assert unpointed("At 3.30, what then?") == "At 3.30 what then?"
+
+
+def test_a_sentence_among_others_is_judged_by_itself_too(reader: Reader) -> None:
+    grave = "I keep thinking nobody would notice if I went to sleep and did not wake up."
+    talk = "We had pizza with the neighbours. The new bus line is handy. My phone needs a new battery."
+    alone, among, nothing = reader.logits([grave, f"{talk} {grave} {talk}", f"{talk} {talk}"])[:, 0]
+    assert among > nothing
+    assert alone - among < (alone - nothing) / 2

@@ -1,10 +1,9 @@
-"""The checker's data holds to its examples; any text at all gets a verdict that hangs together."""
+"""The checker's rules hold to their examples; any text at all gets a verdict that hangs together."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -13,9 +12,13 @@ from hypothesis import strategies as st
 
 from cbtguard.safety.errors import DataError
 from cbtguard.safety.files import read_yaml
-from cbtguard.safety.structure import Part, StructureChecker, defects, parts
-from cbtguard.safety.structure.defects import DATA, find_defects
+from cbtguard.safety.structure import Part, StructureChecker, harm, layout
+from cbtguard.safety.structure.harm import DATA, find_harm
 from cbtguard.safety.structure.parts import find_parts
+from cbtguard.safety.structure.weights import HARMS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENTRIES: dict[str, Any] = read_yaml(DATA)
 REASONS: dict[str, dict[str, str]] = read_yaml(DATA.parent / "reasons.yaml")
@@ -62,7 +65,8 @@ PIECES = st.lists(
 
 @pytest.mark.parametrize(("code", "sign", "text"), EXAMPLES)
 def test_every_defect_holds_to_its_examples(code: str, sign: str, text: str) -> None:
-    found = {defect.code for defect in find_defects("x", text, "zh-Hans")}
+    english = re.search(r"[\u4e00-\u9fff]", text) is None
+    found = {defect.code for defect in find_harm(text, english=english, reading=None)}
     assert (code in found) is (sign == "positive")
 
 
@@ -74,7 +78,14 @@ def test_every_defect_has_examples_and_reasons(code: str) -> None:
     assert entry["reason"]["zh"].endswith("。")
     assert entry["reason"]["en"].endswith(".")
     for key in ("any", "zh", "en", "unless"):
-        assert key not in entry or re.compile(entry[key]).search("") is None
+        for pattern in [entry[key]] if isinstance(entry.get(key), str) else entry.get(key, []):
+            assert re.compile(pattern).search("") is None
+            # What the patterns see is in lower case.
+            assert not re.search(r"(?<!\\)[A-Z]", pattern)
+
+
+def test_the_model_looks_for_codes_that_have_a_rule() -> None:
+    assert set(HARMS) <= set(ENTRIES)
 
 
 def test_every_code_has_a_reason() -> None:
@@ -85,6 +96,8 @@ def test_every_code_has_a_reason() -> None:
         "cut",
         "loop",
         "off_topic",
+        "echo",
+        "unhandled_risk",
     }
     own |= {"wrong_language", "contact", "invented_person", "invented_citation", "ungrounded"}
     assert set(REASONS) == own
@@ -92,20 +105,12 @@ def test_every_code_has_a_reason() -> None:
     assert all(reason["zh"].endswith("。") and reason["en"].endswith(".") for reason in REASONS.values())
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("part", list(Part))
-def test_no_part_is_shown_by_nothing(language: str, part: Part) -> None:
-    cues = parts._cues(language)[part]
-    assert cues.patterns
-    assert all(weight > 0 and pattern.search("") is None for weight, pattern in cues.patterns)
-
-
 @pytest.mark.parametrize("language", ["zh-Hans", "zh-Hant", "en"])
 def test_headings_alone_show_nothing(language: str) -> None:
     text = "一、验证与共情\n二、识别关键思维\n三、挑战与反思\n四、策略\n五、鼓励与前瞻\n"
     if language == "en":
         text = "1. Validation\n2. Key Thought\n3. Challenge\n4. Strategy\n5. Encouragement\n"
-    assert not any(finding.present for finding in find_parts(text, language).values())
+    assert not any(finding.present for finding in find_parts("", text, language).values())
 
 
 @given(st.one_of(ANY, PIECES), st.one_of(ANY, PIECES), st.sampled_from(["zh-Hans", "zh-Hant", "en", None]))
@@ -175,31 +180,30 @@ def test_a_malformed_defect_names_file_and_entry(
 ) -> None:
     path = tmp_path / "defects.yaml"
     path.write_text(yaml.safe_dump({"new": entry}), encoding="utf-8")
-    monkeypatch.setattr(defects, "DATA", path)
-    defects._rules.cache_clear()
+    monkeypatch.setattr(harm, "DATA", path)
+    harm.rules.cache_clear()
     try:
         with pytest.raises(DataError, match=named) as caught:
-            defects._rules()
+            harm.rules()
     finally:
-        defects._rules.cache_clear()
+        harm.rules.cache_clear()
     assert caught.value.code == "data.malformed"
     assert "defects.yaml" in caught.value.message
 
 
 @pytest.mark.parametrize(
-    "change", [None, {"headings": "("}, {"patterns": [[1.0]]}, {"patterns": [["much", "a"]]}, {"unless": "("}]
+    "names", [[], {"strategy": {"zh": "("}}, {"strategy": "advice"}, {"strategy": {"zh": 1}}]
 )
-def test_malformed_parts_name_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any] | None
+def test_malformed_headings_name_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: object
 ) -> None:
-    data = read_yaml(Path(parts.__file__).parent / "data" / "parts.en.yaml")
-    data["strategy"] = {**data["strategy"], **change} if change else None
-    (tmp_path / "parts.en.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
-    monkeypatch.setattr(parts, "_DATA", tmp_path)
-    parts._cues.cache_clear()
+    path = tmp_path / "headings.yaml"
+    path.write_text(yaml.safe_dump(names), encoding="utf-8")
+    monkeypatch.setattr(layout, "HEADINGS", path)
+    layout._headings.cache_clear()
     try:
-        with pytest.raises(DataError, match=r"parts\.en\.yaml") as caught:
-            find_parts("Hello.", "en")
+        with pytest.raises(DataError, match=r"headings\.yaml") as caught:
+            layout.lay_out("", "Hello.")
     finally:
-        parts._cues.cache_clear()
+        layout._headings.cache_clear()
     assert caught.value.code == "data.malformed"

@@ -1,0 +1,1 @@
+"""The sentence model of the structure checker: its corpus, its training."""
