@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +135,19 @@ def default_detector() -> RiskDetector:
     return FusedDetector()
 
 
+def default_directory(settings: Settings) -> FileDirectory:
+    """Return the directory of help lines that the settings name.
+
+    Raises:
+        DataError: ``data.unreadable`` or ``data.malformed``, naming the file and the entry.
+    """
+    return FileDirectory(
+        settings.directory_file.expanduser() if settings.directory_file else None,
+        [path.expanduser() for path in settings.extra_lines],
+        age_days=settings.directory_age_days,
+    )
+
+
 def _library(settings: Settings, made: dict[str, Any]) -> Any:
     del made
     return default_library(settings)
@@ -181,8 +195,7 @@ def _filler(settings: Settings, made: dict[str, Any]) -> Any:
 
 
 def _referrals(settings: Settings, made: dict[str, Any]) -> Any:
-    del made
-    return Referrals(FileDirectory(settings.directory_file, settings.extra_lines))
+    return Referrals(default_directory(settings), clock=made.get("clock", time.time))
 
 
 def _record(settings: Settings, made: dict[str, Any]) -> RecordStore:

@@ -12,6 +12,12 @@ VARIANTS = 3
 """Wordings of each part that changes from turn to turn."""
 CARE_VARIANTS = 6
 """Fewest care texts."""
+AGAIN_OPENINGS = 3
+"""Fewest openings of a text for danger that is said again."""
+AGAIN_BODIES = 4
+"""Fewest bodies of such a text; prime to the openings, so that a pair returns late."""
+LEAD_VARIANTS = 2
+"""Fewest sentences before a care text that answer a mood."""
 ANY = "any"
 """Key of the note for no kind."""
 
@@ -41,7 +47,13 @@ class Wording:
     """By level, subject, kind."""
     also: Mapping[tuple[str, str], str]
     """By subject, kind: one sentence, for a kind that does not lead."""
+    again: Mapping[tuple[str, str], tuple[str, ...]]
+    """By subject, kind: the openings of a text for danger that was met before in this talk."""
+    again_body: Mapping[str, tuple[str, ...]]
+    """By subject: what follows such an opening."""
     care: tuple[str, ...]
+    care_lead: Mapping[str, tuple[str, ...]]
+    """By :class:`~cbtguard.safety.referral.mood.Mood`: what may come before a care text."""
     fallback: Mapping[str, tuple[str, ...]]
     tail: tuple[str, ...]
     safety_note: Mapping[str, str]
