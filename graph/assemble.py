@@ -16,6 +16,8 @@ from cbtguard.safety.errors import CbtguardError, SettingsError
 from cbtguard.safety.referral import FileDirectory, Referrals
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from cbtguard.graph.settings import Settings
     from cbtguard.nodes.retrieval.hybrid import Retriever
     from cbtguard.nodes.writers.task import Writer
@@ -135,8 +137,8 @@ def default_detector() -> RiskDetector:
     return FusedDetector()
 
 
-def default_directory(settings: Settings) -> FileDirectory:
-    """Return the directory of help lines that the settings name.
+def default_directory(settings: Settings, *, today: date | None = None) -> FileDirectory:
+    """Return the directory of help lines that the settings name; ages are counted from today.
 
     Raises:
         DataError: ``data.unreadable`` or ``data.malformed``, naming the file and the entry.
@@ -145,6 +147,7 @@ def default_directory(settings: Settings) -> FileDirectory:
         settings.directory_file.expanduser() if settings.directory_file else None,
         [path.expanduser() for path in settings.extra_lines],
         age_days=settings.directory_age_days,
+        today=today,
     )
 
 
