@@ -68,7 +68,7 @@ class Composer:
         """Return the text, with its fields open, for danger that was met before in this talk."""
         wording = self._wording[recipe.language]
         openings = wording.again[recipe.subject, recipe.kinds[0]]
-        bodies = wording.again_body[recipe.subject]
+        bodies = wording.again_body[recipe.subject, recipe.kinds[0]]
         return GAP.join((openings[recipe.variant % len(openings)], bodies[recipe.variant % len(bodies)]))
 
     def composes(self, text: str) -> bool:

@@ -19,7 +19,7 @@ from cbtguard.safety.referral.model import Reason, Referral
 from cbtguard.safety.referral.mood import Mood, read_moods
 from cbtguard.safety.referral.rules import fields, read_rules
 from cbtguard.safety.referral.snapshot import Snapshot
-from cbtguard.safety.referral.wording import ANY, VARIANTS, Wording
+from cbtguard.safety.referral.wording import AGAIN_KINDS, ANY, VARIANTS, Wording
 from cbtguard.safety.referral.wording_file import read_wording
 from cbtguard.safety.risk.model import Level, Subject
 
@@ -92,7 +92,8 @@ class Referrals:
             language: A tag that :func:`~cbtguard.safety.language.normalise_language` knows.
             variant: Any integer, such as the number of the turn; consecutive ones read differently.
             again: Whether this talk already met the same danger: a shorter text that asks what changed, and
-                names the way to help in other words. An emergency always gets its whole text.
+                names the way to help in other words. An emergency, and a body in acute danger, always get
+                their whole text.
             audience: Values of :class:`~cbtguard.safety.referral.Audience` that the caller named; their lines
                 come first. What it knows no line for does not count.
 
@@ -115,7 +116,7 @@ class Referrals:
                 "A crisis referral needs a kind.",
                 hint="Name at least one kind of risk.",
             )
-        repeated = again and level == Level.CRISIS
+        repeated = again and level == Level.CRISIS and ordered[0] in AGAIN_KINDS
         recipe = Recipe(
             level=str(level),
             subject=str(subject),
@@ -269,9 +270,9 @@ class Referrals:
     def _repeats(self) -> int:
         """Variants of a repeated crisis text after which the first returns, in the richest language."""
         return max(
-            lcm(len(openings), len(wording.again_body[subject]))
+            lcm(len(openings), len(wording.again_body[danger]))
             for wording in self._wording.values()
-            for (subject, _), openings in wording.again.items()
+            for danger, openings in wording.again.items()
         )
 
     def _shown(self, region: str, level: str, kinds: tuple[Kind, ...], audience: Collection[str]) -> Shown:
@@ -306,7 +307,8 @@ class Referrals:
         wording = self._wording[tag]
         for number, mood in product(range(len(wording.care)), (None, *Mood)):
             yield self._care(tag, number, mood), Level.WATCH, ()
-        for subject, kind, number in product(Subject, GRAVITY, range(self._repeats)):
+        for (subject, name), number in product(wording.again, range(self._repeats)):
+            kind = next(one for one in GRAVITY if one == name)
             recipe = Recipe(
                 level=Level.CRISIS, subject=subject, kinds=(kind,), region="", language=tag, variant=number
             )

@@ -12,7 +12,9 @@ from cbtguard.safety.referral.mood import Mood
 from cbtguard.safety.referral.rules import STATEMENT_CUES, Rules, fields
 from cbtguard.safety.referral.wording import (
     AGAIN_BODIES,
+    AGAIN_KINDS,
     AGAIN_OPENINGS,
+    AGAIN_OWN,
     ANY,
     CARE_VARIANTS,
     LEAD_VARIANTS,
@@ -142,16 +144,20 @@ def _plan(reader: _Reader, entry: str, own: Any, shared: Any) -> Plan:
 
 def _again(
     reader: _Reader, data: Any, way: frozenset[str]
-) -> tuple[dict[tuple[str, str], tuple[str, ...]], dict[str, tuple[str, ...]]]:
+) -> tuple[dict[tuple[str, str], tuple[str, ...]], dict[tuple[str, str], tuple[str, ...]]]:
     openings: dict[tuple[str, str], tuple[str, ...]] = {}
-    bodies: dict[str, tuple[str, ...]] = {}
+    bodies: dict[tuple[str, str], tuple[str, ...]] = {}
     for subject, item in reader.mapping("again", data, frozenset(Subject), frozenset()).items():
         entry = f"again/{subject}"
-        reader.mapping(entry, item, frozenset({"opening", "body"}), frozenset())
-        own = reader.mapping(f"{entry}/opening", item["opening"], frozenset(Kind), frozenset())
-        for kind in Kind:
-            openings[subject, kind] = reader.texts(f"{entry}/opening/{kind}", own[kind], AGAIN_OPENINGS)
-        bodies[subject] = reader.texts(f"{entry}/body", item["body"], AGAIN_BODIES, way)
+        reader.mapping(entry, item, frozenset({"opening", "body"}), frozenset({"own"}))
+        first = reader.mapping(f"{entry}/opening", item["opening"], AGAIN_KINDS, frozenset())
+        own = reader.mapping(f"{entry}/own", item.get("own", {}), frozenset(), AGAIN_KINDS)
+        shared = reader.texts(f"{entry}/body", item["body"], AGAIN_BODIES, way)
+        for kind in AGAIN_KINDS:
+            openings[subject, kind] = reader.texts(f"{entry}/opening/{kind}", first[kind], AGAIN_OPENINGS)
+            bodies[subject, kind] = (
+                reader.texts(f"{entry}/own/{kind}", own[kind], AGAIN_OWN, way) if kind in own else shared
+            )
     return openings, bodies
 
 
@@ -196,9 +202,9 @@ def _wholes(wording: Wording) -> Iterator[tuple[str, str, frozenset[str]]]:
         for v in range(VARIANTS):
             parts = (plan.opening[v], plan.ask, plan.now, plan.help[v], plan.people[v], plan.closing[v])
             yield f"{level}/{subject}/{kind}/{v}", "\n".join(parts), frozenset()
-    for subject, bodies in wording.again_body.items():
+    for (subject, kind), bodies in wording.again_body.items():
         for index, text in enumerate(bodies):
-            yield f"again/{subject}/body/{index}", text, frozenset()
+            yield f"again/{subject}/{kind}/body/{index}", text, frozenset()
     for index, text in enumerate(wording.care):
         yield f"care/{index}", text, frozenset()
     for kind, text in wording.safety_note.items():
