@@ -27,12 +27,13 @@ def table_command(document: Path | None) -> int:
     """
     from cbtguard.lab.referrals.table import put_into, render, rows  # noqa: PLC0415 - keeps help fast
 
-    table = render()
+    every = list(rows())
+    table = render(every)
     if document is None:
         click.echo(table)
     else:
         document.write_text(put_into(document.read_text(encoding="utf-8"), table), encoding="utf-8")
-    short = [one for row in rows() for one in row.short]
+    short = [one for row in every for one in row.short]
     for one in short:
         click.echo(one, err=True)
     return 1 if short else 0

@@ -14,7 +14,7 @@ from cbtguard.safety.referral.wording import AGAIN_KINDS
 from cbtguard.safety.risk import Kind, Level, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from cbtguard.safety.referral import Referral
 
@@ -113,9 +113,8 @@ def rows() -> Iterator[Row]:
             )
 
 
-def render() -> str:
-    """Return the table as Markdown, between its marks."""
-    every = list(rows())
+def render(every: Sequence[Row]) -> str:
+    """Return the table of rows as Markdown, between its marks."""
     short = [one for row in every for one in row.short]
     texts = sum(len(row.readings) for row in every)
     lines = [

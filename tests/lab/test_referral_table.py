@@ -72,7 +72,7 @@ def test_every_level_subject_and_kind_is_read_whole(language: str) -> None:
 
 def test_the_page_is_what_the_command_writes() -> None:
     page = PAGE.read_text("utf-8")
-    assert put_into(page, render()) == page
+    assert put_into(page, render(every())) == page
 
 
 def test_the_command_prints_and_writes(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
 
 def test_a_page_without_a_place_is_refused() -> None:
     with pytest.raises(DataError) as caught:
-        put_into("nothing", render())
+        put_into("nothing", render(every()[:1]))
     assert caught.value.code == "data.malformed"
 
 
