@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from cbtguard.safety.errors import CbtguardError, SettingsError
 from cbtguard.safety.referral import FileDirectory, Referrals
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from cbtguard.graph.settings import Settings
     from cbtguard.nodes.retrieval.hybrid import Retriever
     from cbtguard.nodes.writers.task import Writer
@@ -134,6 +137,20 @@ def default_detector() -> RiskDetector:
     return FusedDetector()
 
 
+def default_directory(settings: Settings, *, today: date | None = None) -> FileDirectory:
+    """Return the directory of help lines that the settings name; ages are counted from today.
+
+    Raises:
+        DataError: ``data.unreadable`` or ``data.malformed``, naming the file and the entry.
+    """
+    return FileDirectory(
+        settings.directory_file.expanduser() if settings.directory_file else None,
+        [path.expanduser() for path in settings.extra_lines],
+        age_days=settings.directory_age_days,
+        today=today,
+    )
+
+
 def _library(settings: Settings, made: dict[str, Any]) -> Any:
     del made
     return default_library(settings)
@@ -181,8 +198,7 @@ def _filler(settings: Settings, made: dict[str, Any]) -> Any:
 
 
 def _referrals(settings: Settings, made: dict[str, Any]) -> Any:
-    del made
-    return Referrals(FileDirectory(settings.directory_file, settings.extra_lines))
+    return Referrals(default_directory(settings), clock=made.get("clock", time.time))
 
 
 def _record(settings: Settings, made: dict[str, Any]) -> RecordStore:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 from cbtguard.graph.answer import Answer, Event, answer_of, events_of
-from cbtguard.graph.assemble import Unavailable, assemble
+from cbtguard.graph.assemble import Unavailable, assemble, default_directory
 from cbtguard.graph.build import compile_graph
 from cbtguard.graph.loop import LoopThread
 from cbtguard.graph.settings import Settings, load_settings
@@ -20,10 +20,11 @@ from cbtguard.nodes import Context, Desk, Services, fresh_turn
 from cbtguard.safety.errors import CbtguardError, DataError, InputError, RecordError
 from cbtguard.safety.language import OTHER, UNDETERMINED, Language, detect, normalise_language
 from cbtguard.safety.privacy.vault import Vault
+from cbtguard.safety.referral.fitting import audience_of
 from cbtguard.safety.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
@@ -125,7 +126,13 @@ class Guard:
     # --- one question ------------------------------------------------------------------------------------
 
     def ask(
-        self, text: str, *, thread: str | None = None, region: str | None = None, language: str | None = None
+        self,
+        text: str,
+        *,
+        thread: str | None = None,
+        region: str | None = None,
+        language: str | None = None,
+        audience: Collection[str] = (),
     ) -> Answer:
         """Return the answer to one message; works inside a running event loop too, and blocks it.
 
@@ -134,23 +141,38 @@ class Guard:
             thread: Id of the talk, of the caller's choosing; None for a question that stands alone.
             region: Region whose help lines to show; the setting when None.
             language: Language of the reply; the setting when None.
+            audience: Groups the person belongs to, as the caller knows it: values of
+                :class:`~cbtguard.safety.referral.Audience`. Lines for them come first. It is never guessed
+                from what the person writes, and is kept nowhere.
 
         Raises:
-            InputError: When text, region or language cannot be used. Whatever else goes wrong ends in an
+            InputError: When text, region, language or audience cannot be used. Whatever else goes wrong ends in an
                 answer whose route is ``referred``.
         """
-        return self._loop.run(self._ask(text, thread, region, language))
+        return self._loop.run(self._ask(text, thread, region, language, audience))
 
     async def aask(
-        self, text: str, *, thread: str | None = None, region: str | None = None, language: str | None = None
+        self,
+        text: str,
+        *,
+        thread: str | None = None,
+        region: str | None = None,
+        language: str | None = None,
+        audience: Collection[str] = (),
     ) -> Answer:
         """As :meth:`ask`, without blocking the caller's event loop."""
-        return await self._loop.wait(self._ask(text, thread, region, language))
+        return await self._loop.wait(self._ask(text, thread, region, language, audience))
 
     # --- events ------------------------------------------------------------------------------------------
 
     async def astream(
-        self, text: str, *, thread: str | None = None, region: str | None = None, language: str | None = None
+        self,
+        text: str,
+        *,
+        thread: str | None = None,
+        region: str | None = None,
+        language: str | None = None,
+        audience: Collection[str] = (),
     ) -> AsyncIterator[Event]:
         """Yield what happens: each stop as it ends, the reply as it is checked, then the answer.
 
@@ -173,7 +195,7 @@ class Guard:
             released.append(piece)
             tell(Event(kind="text", text=piece, parts=tuple(part.value for part in parts)))
 
-        asked = self._ask(text, thread, region, language, stopped, passed)
+        asked = self._ask(text, thread, region, language, audience, stopped, passed)
         work = asyncio.ensure_future(self._loop.wait(asked))
         work.add_done_callback(lambda _: queue.put_nowait(None))
         try:
@@ -185,10 +207,16 @@ class Guard:
             work.cancel()
 
     def stream(
-        self, text: str, *, thread: str | None = None, region: str | None = None, language: str | None = None
+        self,
+        text: str,
+        *,
+        thread: str | None = None,
+        region: str | None = None,
+        language: str | None = None,
+        audience: Collection[str] = (),
     ) -> Iterator[Event]:
         """As :meth:`astream`, for callers without an event loop."""
-        events = self.astream(text, thread=thread, region=region, language=language)
+        events = self.astream(text, thread=thread, region=region, language=language, audience=audience)
         while (event := self._loop.run(_next(events))) is not None:
             yield event
 
@@ -235,18 +263,20 @@ class Guard:
         thread: str | None,
         region: str | None,
         language: str | None,
+        audience: Collection[str] = (),
         on_stop: Callable[[str, float], None] | None = None,
         on_part: Callable[[str, tuple[Part, ...]], None] | None = None,
     ) -> Answer:
         cleaned = clean(text, limit=self.settings.max_characters)
         asked = self._asked_language(language)
+        named = audience_of(audience)
         services = await asyncio.get_running_loop().run_in_executor(self._pool, lambda: self.services)
         where = self.region(region)
         name = self._thread_name(thread)
         async with self._locks.hold(name):
             graph = await self._threaded_graph() if name else self._graph(threaded=False)
             vault = self._vaults.get(name) if name else None
-            desk = Desk(text=cleaned, vault=vault or Vault(), on_stop=on_stop)
+            desk = Desk(text=cleaned, vault=vault or Vault(), on_stop=on_stop, audience=named)
             if on_part is not None:
                 desk.on_part = lambda piece, parts: on_part(desk.vault.restore(piece), parts)
             turn = fresh_turn(
@@ -280,7 +310,7 @@ class Guard:
         from cbtguard.safety.referral import FileDirectory  # noqa: PLC0415 - only where a desk names no regions
 
         try:
-            return FileDirectory(self.settings.directory_file, self.settings.extra_lines)
+            return default_directory(self.settings)
         except DataError:
             return FileDirectory()
 

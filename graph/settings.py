@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     """Directory of help lines; unset for the shipped one."""
     extra_lines: tuple[Path, ...] = ()
     """Further directory files that are merged in, such as a campus counselling service."""
+    directory_age_days: int = Field(default=180, ge=1)
+    """Days after which a line's last check counts no longer; replies then ask to check its number."""
     record: str = Field(default="sqlite", repr=False)
     """``sqlite`` for ``HOME/record.sqlite``, ``memory``, the path of a SQLite file, or ``postgresql://...``."""
     record_key: SecretStr | None = None

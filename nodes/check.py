@@ -118,6 +118,7 @@ async def _safety_note(state: State, context: Context) -> dict[str, Any] | None:
         kinds=tuple(risk["kinds"]),
         region=state["region"],
         language=state["language"],
+        **({"audience": context.desk.audience} if context.desk.audience else {}),
     )
     context.desk.lines = note.lines
     return {"text": note.text, "template": note.template, "lines": [line.id for line in note.lines]}

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class ReferralDesk(Protocol):
-    """Gives out vetted texts; :class:`cbtguard.safety.referral.Referrals` is the one that ships."""
+    """Gives out vetted texts; :class:`cbtguard.safety.referral.Referrals` is the one that ships.
+
+    ``again``, ``mood`` and ``audience`` are passed only where they say something.
+    """
 
     @property
     def version(self) -> str:
@@ -38,20 +41,41 @@ class ReferralDesk(Protocol):
         ...
 
     def crisis(
-        self, *, level: str, kinds: tuple[str, ...], subject: str, region: str, language: str, variant: int
+        self,
+        *,
+        level: str,
+        kinds: tuple[str, ...],
+        subject: str,
+        region: str,
+        language: str,
+        variant: int,
+        again: bool = False,
+        audience: tuple[str, ...] = (),
     ) -> Referral:
-        """Return the referral for a crisis or an emergency."""
+        """Return the referral for a crisis or an emergency; ``again`` when this talk met the same before."""
         ...
 
-    def care(self, *, region: str, language: str, variant: int) -> Referral:
-        """Return a text for a later turn in care mode."""
+    def care(
+        self,
+        *,
+        region: str,
+        language: str,
+        variant: int,
+        mood: str | None = None,
+        audience: tuple[str, ...] = (),
+    ) -> Referral:
+        """Return a text for a later turn in care mode; ``mood`` is what it answers first."""
         ...
 
-    def fallback(self, *, reason: str, region: str, language: str, variant: int) -> Referral:
+    def fallback(
+        self, *, reason: str, region: str, language: str, variant: int, audience: tuple[str, ...] = ()
+    ) -> Referral:
         """Return the text that stands in for an answer."""
         ...
 
-    def safety_note(self, *, kinds: tuple[str, ...], region: str, language: str) -> Referral:
+    def safety_note(
+        self, *, kinds: tuple[str, ...], region: str, language: str, audience: tuple[str, ...] = ()
+    ) -> Referral:
         """Return what follows an ordinary answer at level watch."""
         ...
 
@@ -112,6 +136,8 @@ class Desk:
     """The draft that a part was just written for; it comes back if that mended nothing."""
     released: str = ""
     """The beginning of the draft that was already read."""
+    audience: tuple[str, ...] = ()
+    """Groups that the caller says the person belongs to; here because it is nobody else's business."""
     lines: tuple[Line, ...] = ()
     opinion: Pending | None = None
     """The third opinion, while it is out."""

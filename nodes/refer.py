@@ -7,12 +7,10 @@ from typing import Any
 from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves annotations
 
 from cbtguard.nodes.context import Context  # noqa: TC001 - LangGraph resolves annotations
-from cbtguard.nodes.state import (
-    State,
-    care_of,
-)
+from cbtguard.nodes.state import Json, State, care_of
 from cbtguard.nodes.stop import ask, garbage, timed
-from cbtguard.safety.referral import Referral
+from cbtguard.safety.referral import Referral, mood_of
+from cbtguard.safety.risk import Level
 
 
 async def refer(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -35,15 +33,37 @@ async def refer(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
                 "language": str(referral.language),
             },
             "route": "referred",
-            "care": {**care, "step": care["step"] + 1},
+            "care": {**care, "step": care["step"] + 1, **_told(state, care)},
         }
+
+
+def _dangers(state: State) -> set[str]:
+    """Return what a crisis is about, as ``subject/kind``; empty for anything but level crisis.
+
+    An emergency is left out: its text is given whole every time, and what comes after it too.
+    """
+    risk = state["risk"]
+    if state["reason"] != "crisis" or risk is None or risk["level"] != Level.CRISIS:
+        return set()
+    return {f"{risk['subject']}/{kind}" for kind in risk["kinds"]}
+
+
+def _told(state: State, care: Json) -> Json:
+    found = _dangers(state) | set(care.get("told", ()))
+    return {"told": sorted(found)} if found else {}
 
 
 async def _referral(state: State, context: Context) -> Referral:
     desk = context.services.referrals
-    where = {"region": state["region"], "language": state["language"], "variant": care_of(state)["step"]}
+    care = care_of(state)
+    where: Json = {"region": state["region"], "language": state["language"], "variant": care["step"]}
+    if context.desk.audience:
+        where["audience"] = context.desk.audience
     risk = state["risk"]
     if state["reason"] == "crisis" and risk is not None:
+        dangers = _dangers(state)
+        if dangers and dangers <= set(care.get("told", ())):
+            where["again"] = True
         return await ask(
             context,
             "refer",
@@ -55,5 +75,8 @@ async def _referral(state: State, context: Context) -> Referral:
             **where,
         )
     if state["reason"] == "care":
+        mood = mood_of(state["question"]) if risk and risk["level"] == Level.NONE else None
+        if mood is not None:
+            where["mood"] = mood.value
         return await ask(context, "refer", desk.care, Referral, **where)
     return await ask(context, "refer", desk.fallback, Referral, reason=state["reason"] or "fault", **where)

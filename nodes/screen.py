@@ -51,7 +51,7 @@ def next_care(care: Json, level: Level, care_turns: int) -> Json:
     danger, so that the next one is answered again. Any sign starts the count anew.
     """
     if level.refers:
-        return {"active": True, "calm": 0, "step": care["step"]}
+        return {**care, "active": True, "calm": 0}
     if not care["active"]:
         return care
     if level is not Level.NONE:

@@ -57,7 +57,8 @@ class State(Turn):
     history: list[Json]
     """The last messages, oldest first: ``{"text", "level"}``."""
     care: Json
-    """Care mode: ``active``, ``calm`` (messages in a row without a sign), ``step`` (texts given so far)."""
+    """Care mode: ``active``, ``calm`` (messages in a row without a sign), ``step`` (texts given so far), and
+    ``told`` (the dangers, as ``subject/kind``, whose whole text was given since it began)."""
     counters: dict[str, int]
     """Highest placeholder number per entity type, so that a lost vault never confuses two people."""
 

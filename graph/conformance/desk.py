@@ -11,7 +11,7 @@ from cbtguard.graph.conformance.bench import call
 from cbtguard.graph.conformance.common import require, require_identifier, require_type
 from cbtguard.graph.conformance.material import material
 from cbtguard.safety.language import Language
-from cbtguard.safety.referral import Line, Reason, Referral, Service
+from cbtguard.safety.referral import Line, Mood, Reason, Referral, Service
 from cbtguard.safety.risk import Kind, Level, Subject
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def check_desk(
         common.version,
         partial(crisis, regions=where),
         partial(help_comes_first_in_an_emergency, regions=where),
+        partial(again, regions=where),
         partial(care, regions=where),
+        partial(mood, regions=where),
         partial(fallback, regions=where),
         partial(safety_note, regions=where),
         partial(no_two_turns_alike, region=where[0]),
@@ -71,6 +73,35 @@ async def crisis(desk: Any, *, regions: tuple[str, ...]) -> None:
             variant=0,
         )
         _require_referral(found, region, language, f"{level}/{subject.value}/{'+'.join(kinds)}")
+
+
+async def again(desk: Any, *, regions: tuple[str, ...]) -> None:
+    """Danger that is said again has texts with lines, and a group named by the caller is taken."""
+    for region, language, kind, subject in product(regions, _LANGUAGES, Kind, Subject):
+        texts = []
+        for variant in range(_TURNS):
+            found = await call(
+                desk.crisis,
+                level="crisis",
+                kinds=(kind.value,),
+                subject=subject.value,
+                region=region,
+                language=language,
+                variant=variant,
+                again=True,
+                audience=("youth",),
+            )
+            _require_referral(found, region, language, f"again/{subject.value}/{kind.value}")
+            texts.append(found.text)
+        alike = any(one == other for one, other in pairwise(texts))
+        require(not alike, f"danger said again gets the same text twice in a row in {language}")
+
+
+async def mood(desk: Any, *, regions: tuple[str, ...]) -> None:
+    """A care text can answer thanks, denial and anger first."""
+    for region, language, felt in product(regions, _LANGUAGES, Mood):
+        found = await call(desk.care, region=region, language=language, variant=1, mood=felt.value)
+        _require_referral(found, region, language, f"care/{felt.value}")
 
 
 async def help_comes_first_in_an_emergency(desk: Any, *, regions: tuple[str, ...]) -> None:

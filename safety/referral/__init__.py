@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cbtguard.safety.referral.directory import Directory, FileDirectory
 from cbtguard.safety.referral.model import ELSEWHERE, Audience, Channel, Line, Reason, Referral, Service
+from cbtguard.safety.referral.mood import Mood, mood_of
 from cbtguard.safety.referral.referrals import Referrals
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "Directory",
     "FileDirectory",
     "Line",
+    "Mood",
     "Reason",
     "Referral",
     "Referrals",
     "Service",
+    "mood_of",
 ]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cbtguard.safety.referral.gravity import GRAVITY
-from cbtguard.safety.referral.render import Renderer
+from cbtguard.safety.referral.render import Renderer, Shown
 from cbtguard.safety.referral.snapshot import followers
 from cbtguard.safety.referral.wording import VARIANTS
 from cbtguard.safety.risk.model import Level
@@ -64,14 +64,16 @@ class Composer:
             middle = (plan.ask, now, plan.help[number], people)
         return GAP.join((plan.opening[number], *middle, plan.closing[number]))
 
-    def text(self, recipe: Recipe) -> str:
-        """Return the text as the person reads it."""
-        shown = self._snapshot.shown(recipe.region, recipe.level, recipe.kinds)
-        return self.renderers[recipe.language].fill(self.template(recipe), shown)
+    def again(self, recipe: Recipe) -> str:
+        """Return the text, with its fields open, for danger that was met before in this talk."""
+        wording = self._wording[recipe.language]
+        openings = wording.again[recipe.subject, recipe.kinds[0]]
+        bodies = wording.again_body[recipe.subject, recipe.kinds[0]]
+        return GAP.join((openings[recipe.variant % len(openings)], bodies[recipe.variant % len(bodies)]))
 
     def composes(self, text: str) -> bool:
         """Whether some recipe gives exactly this text."""
-        return _hash(text) in self._known(text.split(GAP, 1)[0])
+        return hash_of(text) in self._known(text.split(GAP, 1)[0])
 
     def _index(self) -> dict[str, tuple[Recipe, ...]]:
         """Return the recipes by first paragraph, with the lead only: all whole texts would be too many."""
@@ -80,7 +82,9 @@ class Composer:
             for (level, subject, kind), plan in wording.plans.items():
                 lead = next(one for one in GRAVITY if one == kind)
                 for region in self._snapshot.regions:
-                    every = {self._snapshot.shown(region, level, (lead, *rest)) for rest in followers(lead)}
+                    every = frozenset[Shown]().union(
+                        *(self._snapshot.every(region, level, (lead, *rest)) for rest in followers(lead))
+                    )
                     for number in range(VARIANTS):
                         recipe = Recipe(
                             level=level,
@@ -107,10 +111,13 @@ class Composer:
                     language=recipe.language,
                     variant=recipe.variant,
                 )
-                found.add(_hash(self.text(whole)))
+                template = self.template(whole)
+                for shown in self._snapshot.every(whole.region, whole.level, whole.kinds):
+                    found.add(hash_of(self.renderers[whole.language].fill(template, shown)))
         return frozenset(found)
 
 
-def _hash(text: str) -> bytes:
+def hash_of(text: str) -> bytes:
+    """Return what stands for a text among the vetted ones."""
     # A lone surrogate must give False, not an error.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

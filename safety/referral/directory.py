@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from cbtguard.safety.errors import InputError
 from cbtguard.safety.files import version_of
 from cbtguard.safety.referral.entries import ANY_KIND, read_entries
+from cbtguard.safety.referral.fitting import PLAIN, Circumstance, Fitting
 from cbtguard.safety.referral.gravity import by_gravity
 from cbtguard.safety.referral.line_entry import malformed
-from cbtguard.safety.referral.model import ELSEWHERE, Line, Service
+from cbtguard.safety.referral.model import ELSEWHERE, Audience, Line, Service
 from cbtguard.safety.risk.model import Level
 
 if TYPE_CHECKING:
@@ -23,6 +27,10 @@ _SHIPPED = Path(__file__).parent / "data" / "directory.yaml"
 # Someone to talk to, and someone who comes.
 _TALK = frozenset({Service.PSYCHOLOGICAL, Service.WEB_DIRECTORY})
 _COME = (Service.POLICE, Service.AMBULANCE)
+
+
+AGE_DAYS = 180
+"""Days after which a line is checked anew."""
 
 
 @runtime_checkable
@@ -48,22 +56,55 @@ class Directory(Protocol):
         ...
 
 
+@runtime_checkable
+class FittingDirectory(Directory, Protocol):
+    """A directory whose order depends on whom a line is for and on whether it is staffed now."""
+
+    def fitting(self, region: str) -> Fitting:
+        """Return what tells the circumstances of a region apart."""
+        ...
+
+    def lines(
+        self,
+        region: str,
+        *,
+        kinds: Sequence[str] = (),
+        level: str = "none",
+        circumstance: Circumstance = PLAIN,
+    ) -> tuple[Line, ...]:
+        """Return the lines to show in a region in a circumstance."""
+        ...
+
+
 class FileDirectory:
     """A directory read once from dated YAML files.
+
+    Within a service, lines never verified come last and closed ones before them; of the others those for
+    the group that the caller named come first, then the operator's own, then those checked of late.
 
     Args:
         path: The main file; by default the one shipped with the package.
         extra: Operator's files of the same form. They add regions and lines, and with ``replaces: true``
             put a line in the place of the one with the same id.
+        age_days: Days after which a check against the source counts no longer; such lines are stale.
+        today: The day to count from; by default the day in UTC on which the files are read.
 
     Raises:
         DataError: ``data.unreadable`` or ``data.malformed``; nothing of a malformed file is used.
     """
 
-    def __init__(self, path: Path | None = None, extra: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        extra: Sequence[Path] = (),
+        *,
+        age_days: int = AGE_DAYS,
+        today: date | None = None,
+    ) -> None:
         main = path or _SHIPPED
         files = (main, *extra)
         lines: dict[str, Line] = {}
+        origin: dict[str, Path] = {}
         names: dict[str, str] = {}
         self._regions: dict[str, None] = {}
         self._order: Mapping[str, Mapping[str, tuple[Wanted, ...]]] = {}
@@ -83,17 +124,32 @@ class FileDirectory:
                 if (line.id in lines) != (line.id in entries.replaced):
                     raise malformed(file, line.id, "must say 'replaces: true' exactly when the id is known")
                 lines[line.id] = line
+                origin[line.id] = file
+        oldest = (today or datetime.now(UTC).date()) - timedelta(days=age_days)
         self._names = names
-        self._lines = tuple(line for line in lines.values() if not line.withheld)
-        self._check(main, lines)
-        self._version = version_of(files)
+        self._own = frozenset(one for one, file in origin.items() if file is not main)
+        self._every = tuple(replace(line, stale=_stale(line, oldest)) for line in lines.values())
+        self._lines = tuple(line for line in self._every if not line.withheld)
+        self._check(main, origin)
+        self._fitting = {
+            region: Fitting(line for line in self._lines if line.region == region) for region in self._regions
+        }
+        stale = " ".join(line.id for line in self._lines if line.stale)
+        self._version = hashlib.sha256(f"{version_of(files)} {stale}".encode()).hexdigest()[:12]
 
-    def _check(self, path: Path, lines: dict[str, Line]) -> None:
+    def _check(self, path: Path, origin: Mapping[str, Path]) -> None:
         if ELSEWHERE not in self._regions:
             raise malformed(path, f"regions/{ELSEWHERE}", "is missing")
-        for line in lines.values():
+        dialled: dict[tuple[str, str], str] = {}
+        for line in self._every:
+            file = origin[line.id]
             if line.region not in self._regions:
-                raise malformed(path, line.id, "names a region that no file declares")
+                raise malformed(file, line.id, "names a region that no file declares")
+            if line.withheld:
+                continue
+            number = (line.region, line.contact.replace(" ", "").replace("-", "").casefold())
+            if dialled.setdefault(number, line.id) != line.id:
+                raise malformed(file, line.id, f"has the contact of {dialled[number]!r}; replace that line")
         for region in self._regions:
             served = {service for line in self._lines if line.region == region for service in line.serves}
             if not served & _TALK or not served.issuperset(_COME):
@@ -113,13 +169,24 @@ class FileDirectory:
         """Return the region codes in the files' order."""
         return tuple(self._regions)
 
-    def lines(self, region: str, *, kinds: Sequence[str] = (), level: str = "none") -> tuple[Line, ...]:
-        """Return the lines to show, most useful first; verified ones before others of the same service.
+    def lines(
+        self,
+        region: str,
+        *,
+        kinds: Sequence[str] = (),
+        level: str = "none",
+        circumstance: Circumstance = PLAIN,
+    ) -> tuple[Line, ...]:
+        """Return the lines to show, most useful first.
+
+        A line for one group only is left out where a line for everyone, or for the group that the caller
+        named, does the same; and a line for that group never takes the place of the last for everyone.
 
         Args:
             region: A code of :meth:`regions`; see :meth:`normalise_region`.
             kinds: Values of :class:`~cbtguard.safety.risk.Kind`; the gravest decides what comes first.
             level: A value of :class:`~cbtguard.safety.risk.Level`.
+            circumstance: For whom and when; see :meth:`fitting`.
 
         Raises:
             InputError: ``input.region_unknown``, ``input.kind_unknown`` or ``input.level_unknown``.
@@ -132,7 +199,7 @@ class FileDirectory:
             )
         order = self._order[level]
         here = [line for line in self._lines if line.region == region]
-        here.sort(key=lambda line: line.verified_on is None)
+        here.sort(key=lambda line: self._place(line, circumstance))
         chosen: dict[str, Line] = {}
         asked: set[str] = set()
         for kind in by_gravity(kinds) or (ANY_KIND,):
@@ -141,9 +208,40 @@ class FileDirectory:
                     continue
                 asked.add(wanted.service)
                 serving = [line for line in here if wanted.service in line.serves]
-                for line in serving[: wanted.count]:
+                serving = [line for line in serving if circumstance.fits(line)] or serving
+                first, rest = serving[: wanted.count], serving[wanted.count :]
+                if not any(_open_to_all(line) for line in first):
+                    first += [line for line in rest if _open_to_all(line)][:1]
+                for line in first:
                     chosen.setdefault(line.id, line)
         return tuple(chosen.values())
+
+    def _place(self, line: Line, circumstance: Circumstance) -> tuple[bool, ...]:
+        return (
+            line.verified_on is None,
+            line.id in circumstance.closed,
+            not circumstance.is_for(line),
+            line.id not in self._own,
+            line.stale,
+        )
+
+    def fitting(self, region: str) -> Fitting:
+        """Return what tells the circumstances of a region apart.
+
+        Raises:
+            InputError: ``input.region_unknown``.
+        """
+        if region not in self._regions:
+            raise self._unknown()
+        return self._fitting[region]
+
+    def is_own(self, line: str) -> bool:
+        """Whether a line, by id, comes from an operator's file."""
+        return line in self._own
+
+    def withheld_lines(self) -> tuple[Line, ...]:
+        """Return the lines that are kept in the files and shown to nobody."""
+        return tuple(line for line in self._every if line.withheld)
 
     def all_lines(self) -> tuple[Line, ...]:
         """Return every line that may be shown, in the files' order."""
@@ -166,6 +264,14 @@ class FileDirectory:
             "The region is not one the directory of help lines knows.",
             hint=f"Use one of {', '.join(self._regions)}; {ELSEWHERE} stands for elsewhere.",
         )
+
+
+def _stale(line: Line, oldest: date) -> bool:
+    return line.verified_on is not None and line.verified_on < oldest
+
+
+def _open_to_all(line: Line) -> bool:
+    return Audience.EVERYONE in line.audience
 
 
 def _plain(word: str) -> str:

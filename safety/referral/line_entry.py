@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from cbtguard.safety.errors import DataError
 from cbtguard.safety.language import Language
+from cbtguard.safety.referral.hours import spans_of
 from cbtguard.safety.referral.model import ELSEWHERE, Audience, Channel, Line, Service
 
 if TYPE_CHECKING:
@@ -21,16 +22,16 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})(?:-\d{2})?")
 _FORMS = {
     "region": (re.compile(r"[A-Z]{2}"), "a code of two capital letters"),
     "contact": (
-        re.compile(r"\+?\d[\d -]{1,18}\d|[a-z0-9.-]+\.[a-z]{2,}(?:/[\w./-]*)?|"),
-        "a quoted telephone number, or a web address without scheme",
+        re.compile(r"\+?\d+(?:[ -]\d+)*|[a-z0-9.-]+\.[a-z]{2,}(?:/[\w./-]*)?|"),
+        "a quoted telephone number in groups of digits, or a web address without scheme",
     ),
-    "hours": (
-        re.compile(r"24/7|varies|[A-Z][a-z](?:-[A-Z][a-z])? \d{2}:\d{2}-\d{2}:\d{2}"),
-        "24/7, varies, or like Mo-Su 08:00-22:00",
-    ),
+    "hours": (re.compile(r"24/7|varies|[A-Z][a-z].*"), "24/7, varies, or like Mo-Su 08:00-22:00"),
     "timezone": (re.compile(r"[\w/+-]+"), "an IANA name"),
     "source": (re.compile(r"\S.*"), "the publisher of the number"),
 }
+_DIALLED = frozenset({Channel.CALL, Channel.TEXT, Channel.WHATSAPP})
+_DIGITS = range(3, 16)
+"""Digits of a number: from short codes to the longest that E.164 allows."""
 _NEEDED = frozenset(
     {*_FORMS, "id", "name", "channels", "hours_text", "languages", "audience", "serves", "verified_on"}
 )
@@ -61,6 +62,8 @@ def read_line(path: Path, item: Any, index: int) -> Line:
     verified_on = _month(path, entry, item["verified_on"])
     caution = by_language(path, entry, item["caution"]) if item.get("caution") is not None else None
     withheld: bool = item.get("withheld", False)
+    channels = _members(path, entry, "channels", item["channels"], Channel)
+    _check_contact(path, entry, item["contact"], channels)
     if verified_on is None and caution is None and not withheld:
         raise malformed(path, entry, "was never verified: it needs a caution, or must be withheld")
     return Line(
@@ -68,7 +71,7 @@ def read_line(path: Path, item: Any, index: int) -> Line:
         region=item["region"],
         name=by_language(path, entry, item["name"]),
         contact=item["contact"],
-        channels=_members(path, entry, "channels", item["channels"], Channel),
+        channels=channels,
         hours=item["hours"],
         hours_text=by_language(path, entry, item["hours_text"]),
         timezone=item["timezone"],
@@ -101,7 +104,28 @@ def _check_form(path: Path, item: Any, index: int) -> str:
         raise malformed(path, entry, "only the entry for elsewhere may do without a contact")
     if item["timezone"] not in _zones():
         raise malformed(path, entry, "'timezone' must be an IANA name")
+    _check_hours(path, entry, item["hours"])
     return entry
+
+
+def _check_hours(path: Path, entry: str, hours: str) -> None:
+    try:
+        spans_of(hours)
+    except ValueError as error:
+        meant = "24/7, varies, or like Mo-Fr 18:00-02:00; Sa 10:00-24:00, with a beginning and another end"
+        raise malformed(path, entry, f"'hours' must be {meant}") from error
+
+
+def _check_contact(path: Path, entry: str, contact: str, channels: tuple[str, ...]) -> None:
+    """Refuse a number that nobody can dial, and a channel that the contact cannot serve."""
+    digits = sum(char.isdigit() for char in contact)
+    if contact[:1].isdigit() or contact.startswith("+"):
+        if digits not in _DIGITS:
+            raise malformed(path, entry, f"'contact' must have {_DIGITS[0]} to {_DIGITS[-1]} digits")
+        if not _DIALLED.intersection(channels):
+            raise malformed(path, entry, "'contact' is a number: 'channels' must name call, text or whatsapp")
+    elif contact and _DIALLED.intersection(channels):
+        raise malformed(path, entry, "'contact' is a web address: 'channels' may name web and chat only")
 
 
 @cache

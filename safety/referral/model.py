@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from cbtguard.safety.referral.hours import is_open
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
+    from datetime import date, datetime
 
 ELSEWHERE = "ZZ"
 """Region code for everywhere the directory has no entry of its own (user-assigned in ISO 3166)."""
@@ -77,7 +79,7 @@ class Line:
     channels: tuple[str, ...]
     """Values of :class:`Channel`."""
     hours: str
-    """``24/7``, ``Mo-Su 08:00-02:00`` (local time; may pass midnight) or ``varies``."""
+    """``24/7``, ``Mo-Su 08:00-02:00`` (local time; may pass midnight; several joined by ``; ``) or ``varies``."""
     hours_text: Mapping[str, str]
     """Language tag to the hours in words."""
     timezone: str
@@ -96,6 +98,12 @@ class Line:
     """Language tag to what to know before relying on the line. Always there when never verified."""
     withheld: bool = False
     """Kept in the file for completeness, shown to nobody."""
+    stale: bool = False
+    """Last checked longer ago than the directory allows; replies ask the person to check the number."""
+
+    def is_open(self, at: datetime) -> bool | None:
+        """Return whether the line is staffed at a moment with a time zone; None where nobody knows."""
+        return is_open(self.hours, self.timezone, at)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the line as JSON primitives."""
@@ -114,6 +122,7 @@ class Line:
             "source": self.source,
             "verified_on": self.verified_on.isoformat() if self.verified_on else None,
             "caution": dict(self.caution) if self.caution else None,
+            "stale": self.stale,
         }
 
 

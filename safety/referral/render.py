@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cbtguard.safety.language import Language
-from cbtguard.safety.referral.model import Audience, Channel, Line, Service
+from cbtguard.safety.referral.fitting import PLAIN, Circumstance
+from cbtguard.safety.referral.model import Channel, Line, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,17 +35,20 @@ class Shown:
     police: Line
 
     @classmethod
-    def of(cls, lines: Iterable[Line], spare: Iterable[Line]) -> Shown | None:
+    def of(
+        cls, lines: Iterable[Line], spare: Iterable[Line], circumstance: Circumstance = PLAIN
+    ) -> Shown | None:
         """Return what a reply names, or None when no line talks or none comes.
 
         Args:
             lines: The lines of the list.
             spare: More lines of the region, for a number that the list does not hold.
+            circumstance: For whom and when.
         """
         lines = tuple(lines)
         every = (*lines, *spare)
         talk = [line for line in every if _TALK.intersection(line.serves)]
-        talk.sort(key=lambda line: Audience.EVERYONE not in line.audience)
+        talk.sort(key=lambda line: (line.id in circumstance.closed, not circumstance.fits(line)))
         ambulance = [line for line in every if Service.AMBULANCE in line.serves]
         police = [line for line in every if Service.POLICE in line.serves]
         if not (lines and talk and ambulance and police):
@@ -117,14 +121,25 @@ class Renderer:
         if line.languages and not _READS[self._language].intersection(line.languages):
             named = self._words["languages"]
             notes.append(self._between().join(named.get(tag, tag) for tag in line.languages))
-        if line.caution:
-            notes.append(line.caution[self._language])
+        notes.extend(self._cautions(line))
         joined = self._words["notes_between"].join(notes)
         return str(self._words["bullet" if line.contact else "bullet_without_contact"]).format(
             contact=line.contact,
             name=line.name[self._language],
             notes=self._words["notes"].format(notes=joined) if joined else "",
         )
+
+    def _cautions(self, line: Line) -> list[str]:
+        """Return what to know before relying on a line.
+
+        Nobody is asked to check the number of police or ambulance: in an emergency that costs time, and
+        such numbers do not change unnoticed. The audit names them when they are stale.
+        """
+        found = [line.caution[self._language]] if line.caution else []
+        check = str(self._words["check_number"])
+        if line.stale and not _COME.intersection(line.serves) and check not in found:
+            found.append(check)
+        return found
 
     def _between(self) -> str:
         return ", " if self._language == Language.EN else "、"
@@ -135,9 +150,7 @@ class Renderer:
         return f"{self._pad}{line.contact}{self._pad}"
 
     def _inline(self, line: Line) -> str:
-        parts = [line.name[self._language]]
-        if line.caution:
-            parts.append(line.caution[self._language])
+        parts = [line.name[self._language], *self._cautions(line)]
         contact = f"{self._pad}{line.contact}"
         return str(self._words["inline"]).format(
             contact=contact, name=self._words["notes_between"].join(parts)

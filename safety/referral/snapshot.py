@@ -6,15 +6,20 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from cbtguard.safety.errors import DataError
+from cbtguard.safety.referral.directory import FittingDirectory
+from cbtguard.safety.referral.fitting import PLAIN
 from cbtguard.safety.referral.gravity import GRAVITY
 from cbtguard.safety.referral.model import ELSEWHERE
 from cbtguard.safety.referral.render import Shown
 from cbtguard.safety.risk.model import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
 
     from cbtguard.safety.referral.directory import Directory
+    from cbtguard.safety.referral.fitting import Circumstance
+    from cbtguard.safety.referral.model import Line
     from cbtguard.safety.risk.model import Kind
 
 
@@ -30,24 +35,58 @@ class Snapshot:
         self.regions = directory.regions()
         if ELSEWHERE not in self.regions:
             raise _incomplete(directory, f"has no region {ELSEWHERE}")
-        self._shown: dict[tuple[str, str, tuple[Kind, ...]], Shown] = {}
+        self._shown: dict[tuple[str, str, tuple[Kind, ...]], dict[Circumstance, Shown]] = {}
+        self._fitting = (
+            {region: directory.fitting(region) for region in self.regions}
+            if isinstance(directory, FittingDirectory)
+            else {}
+        )
         # Equal replies share one object, which keeps the index of openings small.
         same: dict[Shown, Shown] = {}
         for region in self.regions:
             spare = directory.lines(region, level=Level.EMERGENCY)
             for level, kinds in _situations():
-                shown = Shown.of(directory.lines(region, kinds=kinds, level=level), spare)
-                if shown is None:
-                    raise _incomplete(directory, f"lacks a line to talk to, police or ambulance in {region}")
-                self._shown[region, level, kinds] = same.setdefault(shown, shown)
+                found: dict[Circumstance, Shown] = {}
+                for circumstance, lines in _lines(directory, region, level, kinds):
+                    shown = Shown.of(lines, spare, circumstance)
+                    if shown is None:
+                        problem = f"lacks a line to talk to, police or ambulance in {region}"
+                        raise _incomplete(directory, problem)
+                    found[circumstance] = same.setdefault(shown, shown)
+                self._shown[region, level, kinds] = found
 
     def region(self, region: str) -> str:
         """Return the region itself, or elsewhere for one the directory does not have."""
         return region if region in self.regions else ELSEWHERE
 
-    def shown(self, region: str, level: str, kinds: tuple[Kind, ...] = ()) -> Shown:
+    def circumstance(self, region: str, audience: Collection[str], at: datetime) -> Circumstance:
+        """Return the circumstance of a caller at a moment; the plain one for a directory that knows none."""
+        fitting = self._fitting.get(region)
+        return fitting.of(audience, at) if fitting else PLAIN
+
+    def shown(
+        self,
+        region: str,
+        level: str,
+        kinds: tuple[Kind, ...] = (),
+        circumstance: Circumstance = PLAIN,
+    ) -> Shown:
         """Return the lines of a reply; ``kinds`` in order of gravity, one at most below level crisis."""
-        return self._shown[region, level, kinds]
+        return self._shown[region, level, kinds][circumstance]
+
+    def every(self, region: str, level: str, kinds: tuple[Kind, ...] = ()) -> frozenset[Shown]:
+        """Return the lines of a reply in every circumstance, each once."""
+        return frozenset(self._shown[region, level, kinds].values())
+
+
+def _lines(
+    directory: Directory, region: str, level: str, kinds: tuple[Kind, ...]
+) -> Iterator[tuple[Circumstance, tuple[Line, ...]]]:
+    if not isinstance(directory, FittingDirectory):
+        yield PLAIN, directory.lines(region, kinds=kinds, level=level)
+        return
+    for circumstance in directory.fitting(region).every():
+        yield circumstance, directory.lines(region, kinds=kinds, level=level, circumstance=circumstance)
 
 
 def followers(lead: Kind) -> Iterator[tuple[Kind, ...]]:

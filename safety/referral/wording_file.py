@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Any
 from cbtguard.safety.files import read_yaml
 from cbtguard.safety.referral.line_entry import malformed
 from cbtguard.safety.referral.model import Channel, Reason
+from cbtguard.safety.referral.mood import Mood
 from cbtguard.safety.referral.rules import STATEMENT_CUES, Rules, fields
-from cbtguard.safety.referral.wording import ANY, CARE_VARIANTS, VARIANTS, Plan, Wording
+from cbtguard.safety.referral.wording import (
+    AGAIN_BODIES,
+    AGAIN_KINDS,
+    AGAIN_OPENINGS,
+    AGAIN_OWN,
+    ANY,
+    CARE_VARIANTS,
+    LEAD_VARIANTS,
+    VARIANTS,
+    Plan,
+    Wording,
+)
 from cbtguard.safety.risk.model import Kind, Level, Subject
 
 if TYPE_CHECKING:
@@ -21,9 +33,11 @@ _SHARED = "shared"
 _LISTS = ("help", "people", "grounding", "closing")
 _WORDS = frozenset(
     {"or", "bullet", "bullet_without_contact", "notes", "notes_between", "inline", "sentence_gap"}
-    | {"channels", "languages"}
+    | {"channels", "languages", "check_number"}
 )
-_TOP = frozenset({"language", "words", "disclosure", "last_resort", "care", "fallback", "safety_note"})
+_TOP = frozenset(
+    {"language", "words", "disclosure", "last_resort", "again", "care", "care_lead"}
+) | frozenset({"fallback", "safety_note"})
 _CONTACT = re.compile(r"[a-z]+\.[a-z]+|\d[\d -]*\d")
 
 
@@ -83,7 +97,9 @@ def read_wording(path: Path, rules: Rules, language: str) -> Wording:
                     also[subject, kind] = reader.text(f"{entry}/{kind}/also", items[kind].get("also"))
     fallback = reader.mapping("fallback", data["fallback"], frozenset({"tail", *Reason}), frozenset())
     notes = reader.mapping("safety_note", data["safety_note"], frozenset({ANY, *Kind}), frozenset())
+    leads = reader.mapping("care_lead", data["care_lead"], frozenset(Mood), frozenset())
     way = frozenset({"line", "emergency"})
+    again, again_body = _again(reader, data["again"], way)
     wording = Wording(
         language=language,
         words=_words(reader, data["words"]),
@@ -91,7 +107,10 @@ def read_wording(path: Path, rules: Rules, language: str) -> Wording:
         last_resort=_last_resort(reader, data["last_resort"]),
         plans=plans,
         also=also,
+        again=again,
+        again_body=again_body,
         care=reader.texts("care", data["care"], CARE_VARIANTS, way),
+        care_lead={m: reader.texts(f"care_lead/{m}", leads[m], LEAD_VARIANTS) for m in Mood},
         fallback={r: reader.texts(f"fallback/{r}", fallback[r], VARIANTS) for r in Reason},
         tail=reader.texts("fallback/tail", fallback["tail"], VARIANTS, frozenset({"lines"})),
         safety_note={k: reader.text(f"safety_note/{k}", notes[k], way) for k in (ANY, *Kind)},
@@ -123,6 +142,25 @@ def _plan(reader: _Reader, entry: str, own: Any, shared: Any) -> Plan:
     )
 
 
+def _again(
+    reader: _Reader, data: Any, way: frozenset[str]
+) -> tuple[dict[tuple[str, str], tuple[str, ...]], dict[tuple[str, str], tuple[str, ...]]]:
+    openings: dict[tuple[str, str], tuple[str, ...]] = {}
+    bodies: dict[tuple[str, str], tuple[str, ...]] = {}
+    for subject, item in reader.mapping("again", data, frozenset(Subject), frozenset()).items():
+        entry = f"again/{subject}"
+        reader.mapping(entry, item, frozenset({"opening", "body"}), frozenset({"own"}))
+        first = reader.mapping(f"{entry}/opening", item["opening"], AGAIN_KINDS, frozenset())
+        own = reader.mapping(f"{entry}/own", item.get("own", {}), frozenset(), AGAIN_KINDS)
+        shared = reader.texts(f"{entry}/body", item["body"], AGAIN_BODIES, way)
+        for kind in AGAIN_KINDS:
+            openings[subject, kind] = reader.texts(f"{entry}/opening/{kind}", first[kind], AGAIN_OPENINGS)
+            bodies[subject, kind] = (
+                reader.texts(f"{entry}/own/{kind}", own[kind], AGAIN_OWN, way) if kind in own else shared
+            )
+    return openings, bodies
+
+
 def _words(reader: _Reader, words: Any) -> Any:
     reader.mapping("words", words, _WORDS, frozenset())
     for key, needs in {
@@ -133,6 +171,7 @@ def _words(reader: _Reader, words: Any) -> Any:
     }.items():
         if not isinstance(words[key], str) or set(fields(reader.path, f"words/{key}", words[key])) != needs:
             raise malformed(reader.path, f"words/{key}", f"must be text with the fields {sorted(needs)}")
+    reader.text("words/check_number", words["check_number"])
     reader.mapping("words/channels", words["channels"], frozenset(Channel), frozenset())
     if not isinstance(words["languages"], dict):
         raise malformed(reader.path, "words/languages", "must be a mapping")
@@ -163,6 +202,9 @@ def _wholes(wording: Wording) -> Iterator[tuple[str, str, frozenset[str]]]:
         for v in range(VARIANTS):
             parts = (plan.opening[v], plan.ask, plan.now, plan.help[v], plan.people[v], plan.closing[v])
             yield f"{level}/{subject}/{kind}/{v}", "\n".join(parts), frozenset()
+    for (subject, kind), bodies in wording.again_body.items():
+        for index, text in enumerate(bodies):
+            yield f"again/{subject}/{kind}/body/{index}", text, frozenset()
     for index, text in enumerate(wording.care):
         yield f"care/{index}", text, frozenset()
     for kind, text in wording.safety_note.items():

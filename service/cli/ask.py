@@ -54,9 +54,21 @@ _WORDS = {
 @click.option(
     "--thread", default=None, metavar="ID", help="Continue a talk under this id; kept in the home folder."
 )
+@click.option(
+    "--audience",
+    multiple=True,
+    metavar="GROUP",
+    help="Whom lines come first for: youth, women, lgbt, bereaved, veterans. May be given several times.",
+)
 @click.pass_context
 def ask_command(
-    ctx: click.Context, text: str, as_json: bool, region: str | None, lang: str | None, thread: str | None
+    ctx: click.Context,
+    text: str,
+    as_json: bool,
+    region: str | None,
+    lang: str | None,
+    thread: str | None,
+    audience: tuple[str, ...],
 ) -> int:
     """Answer one message.
 
@@ -74,7 +86,7 @@ def ask_command(
         text = sys.stdin.read()
     settings = settings_of(ctx, threads="sqlite" if thread else None)
     with guard_of(settings) as guard:
-        answer = guard.ask(text, thread=thread, region=region, language=lang)
+        answer = guard.ask(text, thread=thread, region=region, language=lang, audience=audience)
     if as_json:
         click.echo(json.dumps(answer.as_dict(), ensure_ascii=False, indent=2))
     elif sys.stdout.isatty():

@@ -55,6 +55,8 @@ COMMANDS = (
     ["log", "verify"],
     ["log", "show"],
     ["log", "export"],
+    ["audit"],
+    ["audit", "referrals"],
     ["lab"],
     ["lab", "notes"],
     ["lab", "notes", "lint"],
@@ -525,7 +527,7 @@ def test_help_can_be_read(command: list[str], option: str) -> None:
 
 def test_help_names_every_command() -> None:
     shown = re.findall(r"^  ([a-z]+) {2,}\S", call("--help").out.split("Commands:")[1], re.MULTILINE)
-    assert shown == ["ask", "batch", "screen", "redact", "retrieve", "check", "verify", "log", "lab"]
+    assert shown == ["ask", "batch", "screen", "redact", "retrieve", "check", "verify", "log", "audit", "lab"]
 
 
 @pytest.mark.parametrize("command", ["batch", "screen", "redact", "retrieve", "check"])
@@ -562,7 +564,7 @@ def test_wrong_usage_is_told(arguments: list[str]) -> None:
     assert "Error:" in result.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["log"], ["lab"], ["lab", "notes"]])
+@pytest.mark.parametrize("arguments", [[], ["log"], ["audit"], ["lab"], ["lab", "notes"]])
 def test_a_group_alone_shows_its_help(arguments: list[str]) -> None:
     result = call(*arguments)
     assert result.code == 2
