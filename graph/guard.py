@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 from cbtguard.graph.answer import Answer, Event, answer_of, events_of
 from cbtguard.graph.assemble import Unavailable, assemble
 from cbtguard.graph.build import compile_graph
+from cbtguard.graph.keeping import Keeping
 from cbtguard.graph.loop import LoopThread
 from cbtguard.graph.settings import Settings, load_settings
-from cbtguard.graph.threads import MemoryVaults, ThreadLocks, ThreadNames, VaultStore, open_threads
+from cbtguard.graph.talks import stamp
+from cbtguard.graph.threads import ThreadNames
 from cbtguard.graph.turn import run_turn
 from cbtguard.nodes import Context, Desk, Services, fresh_turn
 from cbtguard.safety.errors import CbtguardError, DataError, InputError, RecordError
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+    from cbtguard.graph.forgetting import Forgotten, Swept
+    from cbtguard.graph.vaults import VaultStore
     from cbtguard.safety.referral import FileDirectory
     from cbtguard.safety.structure import Part
 
@@ -40,7 +44,7 @@ class Guard:
     Args:
         settings: Settings, or the path of a TOML file; read from the environment when None.
         checkpointer: Where talks are kept, in place of the setting ``threads``.
-        vaults: Where the personal data of talks is kept while they last.
+        vaults: Where the personal data of talks is kept while they last, in place of the setting ``vaults``.
         parts: Services by name: redactor, detector, retriever, library, writer, checker, referrals,
             record, clock.
 
@@ -59,9 +63,8 @@ class Guard:
         self.settings = settings if isinstance(settings, Settings) else load_settings(settings)
         self._limits = self.settings.bounds()
         self._parts = parts
-        self._checkpointer = checkpointer
-        self._vaults = vaults or MemoryVaults()
-        self._locks = ThreadLocks()
+        clock = parts.get("clock", time.time)
+        self._keeping = Keeping(self.settings, checkpointer, vaults, clock=clock, tell=self._tell)
         self._lock = threading.Lock()
         self._services: Services | None = None
         self.problems: tuple[CbtguardError, ...] = ()
@@ -69,7 +72,6 @@ class Guard:
         self._names: ThreadNames | None = None
         self._graphs: dict[bool, Any] = {}
         self._region_of: Callable[[str], str] | None = None
-        self._closing: Any = None
         self._loop = LoopThread()
         self._pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="cbtguard")
 
@@ -100,21 +102,17 @@ class Guard:
         load = getattr(services.writer, "load", None)
         if callable(load):
             load()
-        self._graph(threaded=False)
+        self._graph()
+        self._loop.run(self._keeping.talks())
         return self
 
     def close(self) -> None:
         """Let go of record, threads and workers. A closed guard answers no more."""
-        self._loop.run(self._aclose())
+        self._loop.run(self._keeping.close())
         self._loop.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._services is not None:
             self._services.record.close()
-
-    async def _aclose(self) -> None:
-        if self._closing is not None:
-            await self._closing.close()
-            self._closing = None
 
     def __enter__(self) -> Self:
         return self
@@ -227,6 +225,44 @@ class Guard:
         except CbtguardError as error:
             return error
 
+    # --- forgetting --------------------------------------------------------------------------------------
+
+    def forget(self, thread: str) -> Forgotten:
+        """Delete all that is kept of a talk: its checkpoints and its vault. Its entries in the record stay.
+
+        Waits for a turn of the talk that is under way here. The id then names a new talk.
+
+        Args:
+            thread: Id of the talk, as it was given to :meth:`ask`.
+
+        Raises:
+            InputError: ``input.thread`` when it cannot be an id.
+            RecordError: When a store cannot be used; what was not deleted yet can be tried again.
+        """
+        return self._loop.run(self._forget(thread))
+
+    async def aforget(self, thread: str) -> Forgotten:
+        """As :meth:`forget`, without blocking the caller's event loop."""
+        return await self._loop.wait(self._forget(thread))
+
+    def sweep(self, older_than_days: float | None = None) -> Swept:
+        """Delete the talks that were not used for longer than this; the setting ``retention_days`` when None.
+
+        A guard with ``retention_days`` does so about once an hour by itself, while it answers.
+
+        Raises:
+            InputError: ``input.days``.
+            RecordError: As :meth:`forget`.
+        """
+        return self._loop.run(self._keeping.sweep(older_than_days))
+
+    async def asweep(self, older_than_days: float | None = None) -> Swept:
+        """As :meth:`sweep`, without blocking the caller's event loop."""
+        return await self._loop.wait(self._keeping.sweep(older_than_days))
+
+    async def _forget(self, thread: str) -> Forgotten:
+        return await self._keeping.forget(self._thread_name(thread))
+
     # --- inside ------------------------------------------------------------------------------------------
 
     async def _ask(
@@ -242,16 +278,16 @@ class Guard:
         asked = self._asked_language(language)
         services = await asyncio.get_running_loop().run_in_executor(self._pool, lambda: self.services)
         where = self.region(region)
-        name = self._thread_name(thread)
-        async with self._locks.hold(name):
-            graph = await self._threaded_graph() if name else self._graph(threaded=False)
-            vault = self._vaults.get(name) if name else None
+        name = self._thread_name(thread) if thread is not None else None
+        async with self._keeping.locks.hold(name):
+            graph = await self._threaded_graph() if name else self._graph()
+            vault = await self._keeping.vault(name) if name else None
             desk = Desk(text=cleaned, vault=vault or Vault(), on_stop=on_stop)
             if on_part is not None:
                 desk.on_part = lambda piece, parts: on_part(desk.vault.restore(piece), parts)
             turn = fresh_turn(
                 turn_id=uuid.uuid4().hex,
-                at=_stamp(services.clock()),
+                at=stamp(services.clock()),
                 asked_language=asked,
                 region=where,
                 language=_first_language(asked, cleaned),
@@ -260,7 +296,9 @@ class Guard:
             state = await run_turn(graph, turn, context, thread=name, renew=vault is None)
             # An empty vault says nothing, and one that could not be renewed must not start the numbers anew.
             if name and desk.vault.counters:
-                self._vaults.put(name, desk.vault)
+                await self._keeping.keep(name, desk.vault)
+        if name:
+            self._keeping.retain()
         return answer_of(state, desk, services, thread=thread)
 
     def region(self, region: str | None) -> str:
@@ -288,9 +326,7 @@ class Guard:
         wanted = language if language is not None else self.settings.language
         return "auto" if wanted.strip().lower() == "auto" else normalise_language(wanted).value
 
-    def _thread_name(self, thread: str | None) -> str | None:
-        if thread is None:
-            return None
+    def _thread_name(self, thread: str) -> str:
         if not thread.strip() or len(thread) > 512:
             raise InputError(
                 "input.thread",
@@ -299,31 +335,32 @@ class Guard:
             )
         with self._lock:
             if self._names is None:
-                kept = self.settings.threads != "memory" or self._checkpointer is not None
+                key = self.settings.path("thread.key") if self._keeping.outlives else None
                 try:
-                    self._names = ThreadNames(self.settings.path("thread.key") if kept else None)
+                    self._names = ThreadNames(key)
                 except RecordError as error:
                     # Without the key no earlier talk is found, but whoever writes gets a reply.
-                    self.problems = (*self.problems, error)
+                    self._tell(error)
                     self._names = ThreadNames()
             return self._names.of(thread)
 
-    def _graph(self, *, threaded: bool) -> Any:
+    def _tell(self, error: CbtguardError) -> None:
+        self.problems = (*(p for p in self.problems if p.code != error.code), error)
+
+    def _graph(self, checkpointer: BaseCheckpointSaver[Any] | None = None) -> Any:
+        threaded = checkpointer is not None
         with self._lock:
             if threaded not in self._graphs:
-                self._graphs[threaded] = compile_graph(
-                    self._limits, checkpointer=self._checkpointer if threaded else None
-                )
+                self._graphs[threaded] = compile_graph(self._limits, checkpointer=checkpointer)
             return self._graphs[threaded]
 
     async def _threaded_graph(self) -> Any:
-        if self._checkpointer is None:
-            try:
-                self._checkpointer, self._closing = await open_threads(self.settings)
-            except RecordError as error:
-                self.problems = (*(p for p in self.problems if p.code != error.code), error)
-                return Unavailable("threads", error)
-        return self._graph(threaded=True)
+        try:
+            talks = await self._keeping.talks()
+        except CbtguardError as error:
+            self._tell(error)
+            return Unavailable("threads", error)
+        return self._graph(talks.saver)
 
 
 def _first_language(asked: str, text: str) -> str:
@@ -332,11 +369,6 @@ def _first_language(asked: str, text: str) -> str:
         return asked
     spoken = detect(text)
     return "en" if spoken == OTHER else Language.ZH_HANS.value if spoken == UNDETERMINED else spoken
-
-
-def _stamp(seconds: float) -> str:
-    moment = dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 async def _next(events: AsyncIterator[Event]) -> Event | None:

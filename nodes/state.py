@@ -58,6 +58,10 @@ class State(Turn):
     """The last messages, oldest first: ``{"text", "level"}``."""
     care: Json
     """Care mode: ``active``, ``calm`` (messages in a row without a sign), ``step`` (texts given so far)."""
+    disclosed_at: str
+    """When the talk was last told that this is a machine: the ``at`` of that turn."""
+    disclosed_turn: int
+    """Number of that turn."""
     counters: dict[str, int]
     """Highest placeholder number per entity type, so that a lost vault never confuses two people."""
 
