@@ -32,6 +32,13 @@ class Forgotten:
         """Return the result as JSON primitives."""
         return {"name": self.name, "checkpoints": self.checkpoints, "vault": self.vault, "wiped": self.wiped}
 
+    def describe(self) -> str:
+        """Return a line for a person."""
+        if not self.checkpoints and not self.vault:
+            return f"Nothing was kept of this talk. Its name in the record is {self.name}."
+        vault = " and its vault" if self.vault else ""
+        return f"Forgotten: {self.checkpoints} checkpoints{vault}. Its name in the record is {self.name}."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
@@ -54,6 +61,15 @@ class Swept:
             "vaults": self.vaults,
             "wiped": self.wiped,
         }
+
+    def describe(self) -> str:
+        """Return a line for a person."""
+        if self.before is None:
+            return "Nothing is forgotten: no retention is set."
+        return (
+            f"Forgotten: {self.talks} talks last used before {self.before}, {self.checkpoints} checkpoints and "
+            f"{self.vaults} vaults."
+        )
 
 
 async def forget(name: str, talks: Talks, vaults: VaultStore) -> Forgotten:

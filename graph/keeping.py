@@ -91,7 +91,7 @@ class Keeping:
         self._unread.discard(name)
         try:
             store = await self._vault_store()
-            if isinstance(store, MemoryVaults):
+            if isinstance(store, MemoryVaults):  # never blocks
                 return store.get(name)
             async with asyncio.timeout(self._settings.bounds().record_s):
                 return await asyncio.to_thread(store.get, name)

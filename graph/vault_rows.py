@@ -18,6 +18,15 @@ SCHEMA: Final = "cbtguard_vaults"
 
 _TIMEOUT_S: Final = 5.0
 _LOCK: Final = 0x63627469
+_PLACE: Final = "The database of the vaults"
+_EXISTS: Final = "SELECT FROM pg_namespace WHERE nspname = %s"
+_NAMED: Final = {
+    "autocommit": True,
+    "prepare_threshold": None,
+    "client_encoding": "utf8",
+    "application_name": "cbtguard vaults",
+    "connect_timeout": int(_TIMEOUT_S),
+}
 
 
 class Rows(Protocol):
@@ -127,29 +136,10 @@ class PostgresRows:
     def __init__(self, dsn: str) -> None:
         psycopg, pool = _libraries()
         self._errors: tuple[type[BaseException], ...] = (psycopg.Error, OSError)
-        self._place = "The database of the vaults"
-        named = {
-            "autocommit": True,
-            "prepare_threshold": None,
-            "client_encoding": "utf8",
-            "application_name": "cbtguard vaults",
-            "connect_timeout": int(_TIMEOUT_S),
-        }
-        with translated(self._place, self._errors):
-            try:
-                connection = psycopg.connect(dsn, **named)
-            except psycopg.ProgrammingError:
-                # Not chained: the message may quote the password.
-                raise RecordError(
-                    "record.value",
-                    "The connection string of the vaults cannot be read.",
-                    hint="Give it as postgresql://USER@HOST:PORT/DATABASE.",
-                ) from None
-            with connection, connection.transaction():
+        with translated(_PLACE, self._errors):
+            with _connect(dsn) as connection, connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-                if not connection.execute(
-                    "SELECT FROM pg_namespace WHERE nspname = %s", (SCHEMA,)
-                ).fetchall():
+                if not connection.execute(_EXISTS, (SCHEMA,)).fetchall():
                     connection.execute(f"CREATE SCHEMA {SCHEMA}".encode())
                 connection.execute(
                     f"CREATE TABLE IF NOT EXISTS {SCHEMA}.vaults"
@@ -157,7 +147,7 @@ class PostgresRows:
                 )
             self._pool = pool.ConnectionPool(
                 dsn,
-                kwargs=named,
+                kwargs=_NAMED,
                 min_size=1,
                 max_size=4,
                 timeout=_TIMEOUT_S,
@@ -166,6 +156,18 @@ class PostgresRows:
                 open=False,
             )
             self._pool.open()
+
+    @staticmethod
+    def exist(dsn: str) -> bool:
+        """Return whether a database has rows of vaults.
+
+        Raises:
+            RecordError: As the constructor.
+            DependencyError: As the constructor.
+        """
+        psycopg, _ = _libraries()
+        with translated(_PLACE, (psycopg.Error, OSError)), _connect(dsn) as connection:
+            return bool(connection.execute(_EXISTS, (SCHEMA,)).fetchall())
 
     def read(self, thread: str) -> bytes | None:
         """Return the bytes of a talk."""
@@ -201,7 +203,7 @@ class PostgresRows:
         self._pool.close(_TIMEOUT_S)
 
     def _do(self, query: str, *values: Any) -> list[Any]:
-        with translated(self._place, self._errors), self._pool.connection() as connection:
+        with translated(_PLACE, self._errors), self._pool.connection() as connection:
             found: list[Any] = connection.execute(query.encode(), values).fetchall()
         return found
 
@@ -219,6 +221,19 @@ def translated(
             f"{place} cannot be read or written ({type(error).__name__}).",
             hint="Check it and its disk or server; until then placeholders of earlier turns become neutral words.",
         ) from error
+
+
+def _connect(dsn: str) -> Any:
+    psycopg, _ = _libraries()
+    try:
+        return psycopg.connect(dsn, **_NAMED)
+    except psycopg.ProgrammingError:
+        # Not chained: the message may quote the password.
+        raise RecordError(
+            "record.value",
+            "The connection string of the vaults cannot be read.",
+            hint="Give it as postgresql://USER@HOST:PORT/DATABASE.",
+        ) from None
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -135,6 +135,34 @@ class SealedVaults:
         return "SealedVaults(...)"
 
 
+class LeftVaults(MemoryVaults):
+    """Vaults in memory, beside sealed ones of a time when the setting was ``store``: these are forgotten too.
+
+    Args:
+        rows: Where the sealed ones lie. They are not read, which would need the key.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__()
+        self._rows = rows
+
+    def forget(self, thread: str) -> bool:
+        """Drop the vaults of a talk; return whether there was one."""
+        return super().forget(thread) | self._rows.delete(thread)
+
+    def wipe(self) -> bool:
+        """As in `SealedVaults`."""
+        return self._rows.wipe()
+
+    def idle(self, before: str) -> tuple[str, ...]:
+        """As in `SealedVaults`."""
+        return self._rows.idle(before)
+
+    def close(self) -> None:
+        """As in `SealedVaults`."""
+        self._rows.close()
+
+
 def vaults_path(talks: Path) -> Path:
     """Return the file of the vaults, which lies beside that of the talks."""
     return talks.with_name(f"{talks.stem}.vaults.sqlite")
@@ -148,10 +176,19 @@ def open_vaults(settings: Settings, clock: Callable[[], float] = time.time) -> V
         DependencyError: ``dependency.library`` when a package of an extra is not installed.
     """
     sealer = sealer_of(settings, PURPOSE) if settings.vaults == "store" else None
-    if sealer is None:
+    if settings.threads == "memory":
         return MemoryVaults()
+    rows = _rows(settings, make=sealer is not None)
+    if rows is None:
+        return MemoryVaults()
+    return LeftVaults(rows) if sealer is None else SealedVaults(rows, sealer, clock)
+
+
+def _rows(settings: Settings, *, make: bool) -> Rows | None:
+    """Return the rows beside the talks; None where there are none and none are to be made."""
     from cbtguard.graph.vault_rows import PostgresRows, SqliteRows  # noqa: PLC0415 - only where it is used
 
     if settings.threads.startswith(SERVERS):
-        return SealedVaults(PostgresRows(settings.threads), sealer, clock)
-    return SealedVaults(SqliteRows(vaults_path(path_of(settings))), sealer, clock)
+        return PostgresRows(settings.threads) if make or PostgresRows.exist(settings.threads) else None
+    path = vaults_path(path_of(settings))
+    return SqliteRows(path) if make or path.exists() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -32,8 +33,7 @@ class Talker:
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
         self._made: list[Talks] = []
-        self.referrals = Referrals(FileDirectory())
-        self.library = NoteLibrary()
+        self._graphs: dict[int, Any] = {}
 
     async def store(self) -> Talks:
         """Return a new store."""
@@ -54,6 +54,7 @@ class Talker:
 
     async def close(self) -> None:
         """Close all stores."""
+        self._graphs.clear()
         while self._made:
             await self._made.pop().close()
 
@@ -61,14 +62,21 @@ class Talker:
         self, talks: Talks, thread: str, vault: Vault, *, at: str = AT, level: str = "none"
     ) -> dict[str, Any]:
         """Run a turn and return its state; a turn that fails is the store's fault."""
-        scripted = Scripted(Levelled(level), self.referrals, self.library)
+        scripted = Scripted(Levelled(level), *_texts())
         limits = Limits()
-        graph = compile_graph(limits, checkpointer=talks.saver)
+        graph = self._graphs.get(id(talks)) or compile_graph(limits, checkpointer=talks.saver)
+        self._graphs[id(talks)] = graph
         context = Context(services=scripted.services(), desk=Desk(text=QUESTION, vault=vault), limits=limits)
         turn = fresh_turn(turn_id=f"{thread}-{at}", at=at, asked_language="auto", region="CN")
         state = await run_turn(graph, turn, context, thread=thread)
         require(not state["faults"], f"a turn on the store fails: {', '.join(state['faults'])}")
         return state
+
+
+@cache
+def _texts() -> tuple[Referrals, NoteLibrary]:
+    """Return what takes long to read, once."""
+    return Referrals(FileDirectory()), NoteLibrary()
 
 
 class Levelled(Script):

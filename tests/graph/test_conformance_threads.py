@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from cbtguard.graph.conformance import ConformanceReport, check_thread_store, check_vault_store
 from cbtguard.graph.sealed import serializer
-from cbtguard.graph.talks_postgres import open_postgres
+from cbtguard.graph.talks import Talks
+from cbtguard.graph.talks_postgres import PostgresTalks, open_postgres
 from cbtguard.graph.talks_sqlite import open_sqlite
 from cbtguard.graph.vault_rows import PostgresRows, SqliteRows
 from cbtguard.graph.vaults import SealedVaults
 from cbtguard.safety.sealing import Sealer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-    from cbtguard.graph import Talks
 
 KEY = base64.b64decode("q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=")
 
@@ -73,23 +73,24 @@ def test_talks_in_sqlite_conform(tmp_path: Path, sealed: bool) -> None:
     )
 
 
+async def empty_postgres(dsn: str, sealed: bool) -> PostgresTalks:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(b"DROP SCHEMA IF EXISTS cbtguard_threads CASCADE")
+    return await open_postgres(dsn, sealer(sealed))
+
+
 @pytest.mark.parametrize("sealed", [False, True])
-def test_talks_in_postgres_conform(fresh_postgres: Callable[[], str], sealed: bool) -> None:
-    dsns: dict[int, str] = {}
-
-    async def make() -> Talks:
-        dsn = fresh_postgres()
-        talks = await open_postgres(dsn, sealer(sealed))
-        dsns[id(talks)] = dsn
-        return talks
-
-    async def reopen(talks: Any) -> Talks:
+def test_talks_in_postgres_conform(postgres: str, sealed: bool) -> None:
+    async def reopen(talks: Talks) -> Talks:
         await talks.close()
-        return await open_postgres(dsns[id(talks)], sealer(sealed))
+        return await open_postgres(postgres, sealer(sealed))
 
     conforms(
         check_thread_store(
-            make, reopen=reopen, stored=lambda talks: table_bytes(dsns[id(talks)]), sealed=sealed
+            lambda: empty_postgres(postgres, sealed),
+            reopen=reopen,
+            stored=lambda _: table_bytes(postgres),
+            sealed=sealed,
         )
     )
 
@@ -116,3 +117,102 @@ def test_sealed_vaults_in_postgres_conform(postgres: str) -> None:
     conforms(check_vault_store(make))
     for one in made:
         one.close()
+
+
+# --- stores that do not conform -----------------------------------------------------------------------------
+
+
+def failed(report: ConformanceReport) -> set[str]:
+    return {check.name for check in report.failures}
+
+
+class NeverForgets(InMemorySaver):
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Nothing."""
+
+
+class ForgetsAll(InMemorySaver):
+    async def adelete_thread(self, thread_id: str) -> None:
+        for thread in list(self.storage):
+            await super().adelete_thread(thread)
+
+
+class OneForAll(InMemorySaver):
+    async def aget_tuple(self, config: Any) -> Any:
+        return await super().aget_tuple(self.turned(config))
+
+    async def aput(self, config: Any, *args: Any) -> Any:
+        return await super().aput(self.turned(config), *args)
+
+    def turned(self, config: Any) -> Any:
+        return {**config, "configurable": {**config["configurable"], "thread_id": "the one"}}
+
+
+class Quotes(InMemorySaver):
+    async def aput(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
+        quoted = {**metadata, "said": checkpoint["channel_values"].get("question", "")}
+        return await super().aput(config, checkpoint, quoted, new_versions)
+
+
+class Timeless(InMemorySaver):
+    async def aput(self, config: Any, *args: Any) -> Any:
+        return await super().aput({**config, "metadata": {}}, *args)
+
+
+class Loses(InMemorySaver):
+    async def aget_tuple(self, config: Any) -> Any:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("broken", "check"),
+    [
+        (NeverForgets, "forgets"),
+        (NeverForgets, "starts_anew"),
+        (ForgetsAll, "forgets"),
+        (OneForAll, "talks_apart"),
+        (Quotes, "metadata_without_text"),
+        (Timeless, "finds_idle"),
+        (Loses, "goes_on"),
+        (Loses, "primitives_only"),
+    ],
+)
+def test_a_broken_store_is_caught(broken: type[InMemorySaver], check: str) -> None:
+    assert check in failed(check_thread_store(lambda: broken(serde=serializer())))
+
+
+def test_a_store_that_restores_objects_is_caught() -> None:
+    permissive = JsonPlusSerializer(pickle_fallback=True, allowed_msgpack_modules=True)
+    assert failed(check_thread_store(lambda: InMemorySaver(serde=permissive))) == {"restores_no_objects"}
+
+
+def test_a_store_that_is_lost_with_the_process_is_caught() -> None:
+    async def reopen(_: Any) -> Talks:
+        return Talks(InMemorySaver(serde=serializer()))
+
+    report = check_thread_store(lambda: InMemorySaver(serde=serializer()), reopen=reopen)
+    assert failed(report) == {"durable"}
+
+
+def test_a_file_that_keeps_what_was_deleted_is_caught(tmp_path: Path) -> None:
+    number = count()
+
+    async def make() -> Talks:
+        talks = await open_sqlite(tmp_path / f"{next(number)}.sqlite", None)
+        await talks.saver.conn.execute("PRAGMA secure_delete = OFF")
+        return talks
+
+    report = check_thread_store(make, stored=lambda talks: file_bytes(talks.path))  # type: ignore[attr-defined]
+    assert failed(report) == {"wiped"}
+
+
+def test_the_librarys_own_checkpointer_leaves_text_in_the_clear(postgres: str) -> None:
+    """Why `WholeSaver` is there: sealing the library's own hides lists and tables, and no text."""
+
+    async def make() -> Talks:
+        talks = await empty_postgres(postgres, True)
+        talks.saver = AsyncPostgresSaver(talks._pool, serde=serializer(sealer(True)))
+        return talks
+
+    report = check_thread_store(make, stored=lambda _: table_bytes(postgres), sealed=True)
+    assert failed(report) == {"clean_bytes"}

@@ -55,6 +55,7 @@ COMMANDS = (
     ["log", "verify"],
     ["log", "show"],
     ["log", "export"],
+    ["forget"],
     ["lab"],
     ["lab", "notes"],
     ["lab", "notes", "lint"],
