@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cbtguard.nodes import Limits, ReferralDesk
 
-_HOUR = dt.timedelta(hours=1)
+_HOUR_S = 3600.0
 
 
 def disclosed(past: Mapping[str, Any], at: str, turn: int, limits: Limits) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def disclosed(past: Mapping[str, Any], at: str, turn: int, limits: Limits) -> di
         since = dt.datetime.fromisoformat(at) - dt.datetime.fromisoformat(str(before["disclosed_at"]))
     except (ValueError, TypeError):
         return now
-    return before if dt.timedelta(0) <= since < limits.disclosure_hours * _HOUR else now
+    return before if 0 <= since.total_seconds() < limits.disclosure_hours * _HOUR_S else now
 
 
 def notice_of(state: Mapping[str, Any], referrals: ReferralDesk) -> str | None:

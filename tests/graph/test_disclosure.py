@@ -81,6 +81,11 @@ def test_the_hours_are_a_limit(make: Callable[..., Guard], clock: Clock) -> None
     assert shown(guard, clock, 0, 0.4, 0.5) == [True, False, True]
 
 
+def test_hours_without_end(make: Callable[..., Guard], clock: Clock) -> None:
+    guard = make(limits={"disclosure_hours": 1e300})
+    assert shown(guard, clock, 0, 1000) == [True, False]
+
+
 def test_the_time_outlives_a_restart(make: Callable[..., Guard], clock: Clock) -> None:
     first = make(threads="sqlite")
     assert shown(first, clock, 0) == [True]
