@@ -15,7 +15,7 @@ from cbtguard.graph.build import compile_graph
 from cbtguard.graph.keeping import Keeping
 from cbtguard.graph.loop import LoopThread
 from cbtguard.graph.settings import Settings, load_settings
-from cbtguard.graph.talks import stamp
+from cbtguard.graph.talks import stamp as _stamp
 from cbtguard.graph.threads import ThreadNames
 from cbtguard.graph.turn import run_turn
 from cbtguard.nodes import Context, Desk, Services, fresh_turn
@@ -64,7 +64,9 @@ class Guard:
         self._limits = self.settings.bounds()
         self._parts = parts
         clock = parts.get("clock", time.time)
+        self._checkpointer = checkpointer
         self._keeping = Keeping(self.settings, checkpointer, vaults, clock=clock, tell=self._tell)
+        self._locks = self._keeping.locks
         self._lock = threading.Lock()
         self._services: Services | None = None
         self.problems: tuple[CbtguardError, ...] = ()
@@ -102,17 +104,20 @@ class Guard:
         load = getattr(services.writer, "load", None)
         if callable(load):
             load()
-        self._graph()
+        self._graph(threaded=False)
         self._loop.run(self._keeping.talks())
         return self
 
     def close(self) -> None:
         """Let go of record, threads and workers. A closed guard answers no more."""
-        self._loop.run(self._keeping.close())
+        self._loop.run(self._aclose())
         self._loop.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._services is not None:
             self._services.record.close()
+
+    async def _aclose(self) -> None:
+        await self._keeping.close()
 
     def __enter__(self) -> Self:
         return self
@@ -261,7 +266,7 @@ class Guard:
         return await self._loop.wait(self._keeping.sweep(older_than_days))
 
     async def _forget(self, thread: str) -> Forgotten:
-        return await self._keeping.forget(self._thread_name(thread))
+        return await self._keeping.forget(str(self._thread_name(thread)))
 
     # --- inside ------------------------------------------------------------------------------------------
 
@@ -278,16 +283,16 @@ class Guard:
         asked = self._asked_language(language)
         services = await asyncio.get_running_loop().run_in_executor(self._pool, lambda: self.services)
         where = self.region(region)
-        name = self._thread_name(thread) if thread is not None else None
-        async with self._keeping.locks.hold(name):
-            graph = await self._threaded_graph() if name else self._graph()
+        name = self._thread_name(thread)
+        async with self._locks.hold(name):
+            graph = await self._threaded_graph() if name else self._graph(threaded=False)
             vault = await self._keeping.vault(name) if name else None
             desk = Desk(text=cleaned, vault=vault or Vault(), on_stop=on_stop)
             if on_part is not None:
                 desk.on_part = lambda piece, parts: on_part(desk.vault.restore(piece), parts)
             turn = fresh_turn(
                 turn_id=uuid.uuid4().hex,
-                at=stamp(services.clock()),
+                at=_stamp(services.clock()),
                 asked_language=asked,
                 region=where,
                 language=_first_language(asked, cleaned),
@@ -326,7 +331,9 @@ class Guard:
         wanted = language if language is not None else self.settings.language
         return "auto" if wanted.strip().lower() == "auto" else normalise_language(wanted).value
 
-    def _thread_name(self, thread: str) -> str:
+    def _thread_name(self, thread: str | None) -> str | None:
+        if thread is None:
+            return None
         if not thread.strip() or len(thread) > 512:
             raise InputError(
                 "input.thread",
@@ -347,20 +354,21 @@ class Guard:
     def _tell(self, error: CbtguardError) -> None:
         self.problems = (*(p for p in self.problems if p.code != error.code), error)
 
-    def _graph(self, checkpointer: BaseCheckpointSaver[Any] | None = None) -> Any:
-        threaded = checkpointer is not None
+    def _graph(self, *, threaded: bool) -> Any:
         with self._lock:
             if threaded not in self._graphs:
-                self._graphs[threaded] = compile_graph(self._limits, checkpointer=checkpointer)
+                self._graphs[threaded] = compile_graph(
+                    self._limits, checkpointer=self._checkpointer if threaded else None
+                )
             return self._graphs[threaded]
 
     async def _threaded_graph(self) -> Any:
         try:
-            talks = await self._keeping.talks()
+            self._checkpointer = (await self._keeping.talks()).saver
         except CbtguardError as error:
             self._tell(error)
             return Unavailable("threads", error)
-        return self._graph(talks.saver)
+        return self._graph(threaded=True)
 
 
 def _first_language(asked: str, text: str) -> str:

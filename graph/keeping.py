@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cbtguard.graph.forgetting import DAY_S, Forgotten, Swept, forget, sweep
 from cbtguard.graph.talks import Talks, check_keeping, open_talks, stamp
@@ -14,7 +14,7 @@ from cbtguard.graph.vaults import MemoryVaults, open_vaults
 from cbtguard.safety.errors import CbtguardError, InputError, RecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
@@ -22,11 +22,15 @@ if TYPE_CHECKING:
     from cbtguard.graph.vaults import VaultStore
     from cbtguard.safety.privacy.vault import Vault
 
+T = TypeVar("T")
+
 _log = logging.getLogger("cbtguard.keeping")
 
 _SWEEP_EVERY_S = 3600.0
 """Retention is seen to about once an hour, by whoever keeps talks."""
 
+_RETRY_S = 5.0
+"""A store that could not be opened is not tried again for so long."""
 _MOST_DAYS = 365_000.0
 
 
@@ -64,6 +68,7 @@ class Keeping:
         self._vaults = vaults
         self._own_vaults = vaults
         self._opening = asyncio.Lock()
+        self._failed: dict[str, tuple[float, CbtguardError]] = {}
         self._unread: set[str] = set()
         self._swept_at = float("-inf")
         self._sweeping: asyncio.Task[None] | None = None
@@ -178,14 +183,27 @@ class Keeping:
         # Two first turns at once must not open two stores.
         async with self._opening:
             if self._talks is None:
-                self._talks = await open_talks(self._settings)
+                self._talks = await self._opened("talks", open_talks(self._settings))
             return self._talks
 
     async def _vault_store(self) -> VaultStore:
         async with self._opening:
             if self._vaults is None:
-                self._vaults = await asyncio.to_thread(open_vaults, self._settings, self._clock)
+                opening = asyncio.to_thread(open_vaults, self._settings, self._clock)
+                self._vaults = await self._opened("vaults", opening)
             return self._vaults
+
+    async def _opened(self, what: str, opening: Coroutine[Any, Any, T]) -> T:
+        """Return an opened store. One that just failed fails at once: many who write must not wait in a row."""
+        failed = self._failed.get(what)
+        if failed is not None and time.monotonic() - failed[0] < _RETRY_S:
+            opening.close()
+            raise failed[1]
+        try:
+            return await opening
+        except CbtguardError as error:
+            self._failed[what] = (time.monotonic(), error)
+            raise
 
     def _trouble(self, error: Exception, what: str) -> None:
         if not isinstance(error, CbtguardError):

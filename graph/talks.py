@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cbtguard.graph.sealed import PURPOSE, sealer_of, serializer
-from cbtguard.safety.errors import DependencyError, SettingsError
+from cbtguard.safety.errors import DependencyError, RecordError, SettingsError
 from cbtguard.safety.sealing import read_key
 
 if TYPE_CHECKING:
@@ -49,11 +49,22 @@ class Talks:
         """
 
     async def forget(self, thread: str) -> int:
-        """Delete all checkpoints and writes of a talk, and return how many checkpoints there were."""
+        """Delete all checkpoints and writes of a talk, and return how many checkpoints there were.
+
+        Raises:
+            RecordError: ``record.threads_kept`` where the checkpointer cannot delete.
+        """
         found = 0
         async for _ in self.saver.alist({"configurable": {"thread_id": thread}}):
             found += 1
-        await self.saver.adelete_thread(thread)
+        try:
+            await self.saver.adelete_thread(thread)
+        except NotImplementedError as error:
+            raise RecordError(
+                "record.threads_kept",
+                "The checkpointer cannot delete a talk.",
+                hint="Use one with adelete_thread; `check_thread_store` tells whether one is fit.",
+            ) from error
         return found
 
     async def wipe(self) -> bool:
@@ -63,6 +74,8 @@ class Talks:
     async def idle(self, before: str, thread: str | None = None) -> tuple[str, ...]:
         """Return the names of talks that were last used before a time, in order.
 
+        Threads that do not tell when they were used are another program's, for all that is known here, and stay.
+
         Args:
             before: ISO 8601 with milliseconds, in UTC.
             thread: Look at this talk only.
@@ -70,8 +83,9 @@ class Talks:
         rows = []
         config: Any = {"configurable": {"thread_id": thread}} if thread is not None else None
         async for kept in self.saver.alist(config):
-            own = kept.config["configurable"]
-            rows.append((own["thread_id"], own["checkpoint_id"], kept.metadata.get(USED_AT)))
+            own, used_at = kept.config["configurable"], kept.metadata.get(USED_AT)
+            if used_at:
+                rows.append((own["thread_id"], own["checkpoint_id"], used_at))
         return idle_of(rows, before)
 
     async def close(self) -> None:

@@ -64,7 +64,7 @@ class WholeSaver(AsyncPostgresSaver):
 
 
 def _unpacked(found: CheckpointTuple) -> CheckpointTuple:
-    checkpoint = found.checkpoint.copy()
+    checkpoint: Any = dict(found.checkpoint)
     checkpoint["channel_values"] = {key: value for key, [value] in checkpoint["channel_values"].items()}
     return found._replace(checkpoint=checkpoint)
 

@@ -12,7 +12,7 @@ from cbtguard.graph.disclosure import disclosed
 from cbtguard.graph.talks import USED_AT
 from cbtguard.nodes import fresh_turn, opinion
 from cbtguard.nodes.stop import ask
-from cbtguard.safety.errors import Fault
+from cbtguard.safety.errors import Fault, RecordError
 from cbtguard.safety.privacy.vault import Vault
 from cbtguard.safety.record import StoredEntry
 
@@ -69,7 +69,7 @@ async def run_turn(
     try:
         async with asyncio.timeout(context.limits.turn_s):
             if thread is not None:
-                past = (await graph.aget_state(config)).values
+                past = await _past(graph, config, thread)
                 known["turn"] = int(past.get("turn") or 0) + 1
                 known.update(disclosed(past, turn["at"], known["turn"], context.limits))
                 if renew:
@@ -92,6 +92,17 @@ async def run_turn(
         return dict(state)
     _log.error("a turn failed outside its stops: %s", fault)
     return await _fall_back({**fresh_turn(**_basics(turn)), **known}, context, fault)
+
+
+async def _past(graph: Runnable, config: Any, thread: str) -> dict[str, Any]:
+    past: dict[str, Any] = (await graph.aget_state(config)).values
+    if past.get("thread", thread) != thread:
+        raise RecordError(
+            "record.threads_mixed",
+            "A talk has the state of another one.",
+            hint="Somebody wrote into the store of the talks; forget this one.",
+        )
+    return past
 
 
 def _durability(thread: str | None) -> Any:

@@ -64,7 +64,7 @@ class Talker:
         """Run a turn and return its state; a turn that fails is the store's fault."""
         scripted = Scripted(Levelled(level), *_texts())
         limits = Limits()
-        graph = self._graphs.get(id(talks)) or compile_graph(limits, checkpointer=talks.saver)
+        graph: Any = self._graphs.get(id(talks)) or compile_graph(limits, checkpointer=talks.saver)
         self._graphs[id(talks)] = graph
         context = Context(services=scripted.services(), desk=Desk(text=QUESTION, vault=vault), limits=limits)
         turn = fresh_turn(turn_id=f"{thread}-{at}", at=at, asked_language="auto", region="CN")

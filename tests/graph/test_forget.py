@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.memory import InMemorySaver
 
 from cbtguard.graph import FakeWriter, Guard, MemoryVaults, Route, Settings
-from cbtguard.graph.talks import serializer
-from cbtguard.safety.errors import InputError
+from cbtguard.graph.sealed import serializer
+from cbtguard.safety.errors import InputError, RecordError
 from cbtguard.safety.record import SqliteRecord
 
 if TYPE_CHECKING:
@@ -249,3 +250,27 @@ def test_talks_of_an_earlier_version_are_swept_by_the_time_of_their_checkpoints(
     assert guard.sweep(0).talks == 0
     clock.now = time.time() + 60
     assert guard.sweep(0).talks == 1
+
+
+def test_threads_of_other_programs_in_a_shared_checkpointer_stay(
+    make: Callable[..., Guard], clock: Clock
+) -> None:
+    saver = InMemorySaver(serde=serializer())
+    theirs: Any = {"configurable": {"thread_id": "theirs", "checkpoint_ns": ""}}
+    saver.put(theirs, empty_checkpoint(), {"source": "input", "step": 0, "parents": {}}, {})
+    guard = make(checkpointer=saver)
+    guard.ask(QUESTION, thread="t")
+    clock.now += DAY
+    assert guard.sweep(0).talks == 1
+    assert saver.get_tuple(theirs) is not None
+
+
+def test_a_checkpointer_that_cannot_delete_says_so(make: Callable[..., Guard]) -> None:
+    class Keeps(InMemorySaver):
+        async def adelete_thread(self, thread_id: str) -> None:
+            raise NotImplementedError
+
+    guard = make(checkpointer=Keeps(serde=serializer()))
+    guard.ask(QUESTION, thread="t")
+    with pytest.raises(RecordError, match=r"record\.threads_kept"):
+        guard.forget("t")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import sqlite3
 import sys
@@ -191,6 +192,20 @@ def test_a_talk_that_somebody_wrote_in_the_clear_is_not_read(
     assert (answer.route, answer.faults) == (Route.REFERRED, ("turn:raised:RecordError",))
 
 
+def test_the_state_of_another_talk_is_not_taken(make: Callable[..., Guard], tmp_path: Path) -> None:
+    """Sealed or not, a row that was moved from one talk to another is no past of it."""
+    guard = make({"threads": "sqlite", "threads_key": KEY})
+    names = [guard.forget("calm").name, guard.forget("crisis").name]
+    guard.ask(QUESTION, thread="calm")
+    guard.ask("我不想活了，今晚就跳下去", thread="crisis")
+    with sqlite3.connect(tmp_path / "threads.sqlite") as connection:
+        connection.execute("DELETE FROM checkpoints WHERE thread_id = ?", names[1:])
+        connection.execute("UPDATE checkpoints SET thread_id = ? WHERE thread_id = ?", names[::-1])
+    connection.close()
+    answer = guard.ask(QUESTION, thread="crisis")
+    assert (answer.route, answer.faults) == (Route.REFERRED, ("turn:raised:RecordError",))
+
+
 @pytest.mark.parametrize(
     ("settings", "code"),
     [
@@ -321,3 +336,20 @@ def test_the_files_are_their_owners_alone(make: Callable[..., Guard], tmp_path: 
     ):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0, name
         assert SAID.encode() not in (tmp_path / name).read_bytes(), name
+
+
+async def test_many_who_write_while_a_server_is_away_do_not_wait_in_a_row(
+    make: Callable[..., Guard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    async def away(settings: Settings) -> Any:
+        tried.append(settings)
+        await asyncio.sleep(0.05)
+        raise RecordError("record.threads_unreadable", "away", hint="-")
+
+    monkeypatch.setattr("cbtguard.graph.keeping.open_talks", away)
+    guard = make({"threads": "sqlite"})
+    answers = await asyncio.gather(*(guard.aask(QUESTION, thread=f"t{n}") for n in range(6)))
+    assert {answer.faults for answer in answers} == {("turn:raised:RecordError",)}
+    assert len(tried) == 1
