@@ -50,7 +50,8 @@ class WholeSaver(AsyncPostgresSaver):
     async def aput(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
         """Keep a checkpoint."""
         values = {key: [value] for key, value in checkpoint["channel_values"].items()}
-        return await super().aput(config, {**checkpoint, "channel_values": values}, metadata, new_versions)
+        whole: Any = {**checkpoint, "channel_values": values}
+        return await super().aput(config, whole, metadata, new_versions)
 
     async def aget_tuple(self, config: Any) -> CheckpointTuple | None:
         """Return a checkpoint as it was kept."""
