@@ -526,7 +526,7 @@ def test_help_can_be_read(command: list[str], option: str) -> None:
 
 def test_help_names_every_command() -> None:
     shown = re.findall(r"^  ([a-z]+) {2,}\S", call("--help").out.split("Commands:")[1], re.MULTILINE)
-    assert shown == ["ask", "batch", "screen", "redact", "retrieve", "check", "verify", "log", "lab"]
+    assert shown == ["ask", "batch", "screen", "redact", "retrieve", "check", "verify", "log", "forget", "lab"]
 
 
 @pytest.mark.parametrize("command", ["batch", "screen", "redact", "retrieve", "check"])
