@@ -9,9 +9,11 @@ with Guard() as guard:
 
 from cbtguard.graph.answer import Answer, Citation, Event, PartAnswer, ReferralInfo, Route
 from cbtguard.graph.build import compile_graph
+from cbtguard.graph.forgetting import Forgotten, Swept
 from cbtguard.graph.guard import Guard
 from cbtguard.graph.settings import Settings, load_settings
-from cbtguard.graph.threads import MemoryVaults, VaultStore
+from cbtguard.graph.talks import Talks
+from cbtguard.graph.vaults import MemoryVaults, SealedVaults, VaultStore
 from cbtguard.nodes.context import ReferralDesk, Services
 from cbtguard.nodes.limits import Limits
 from cbtguard.nodes.retrieval.encoder import Encoder
@@ -40,6 +42,7 @@ __all__ = [
     "FakeWriter",
     "Filler",
     "Filling",
+    "Forgotten",
     "Guard",
     "Hit",
     "Limits",
@@ -51,9 +54,12 @@ __all__ = [
     "ReferralInfo",
     "Retriever",
     "Route",
+    "SealedVaults",
     "Services",
     "Settings",
     "StreamingWriter",
+    "Swept",
+    "Talks",
     "VaultStore",
     "Writer",
     "WritingTask",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from cbtguard.graph.disclosure import notice_of
 from cbtguard.safety.risk import Level, Risk
 from cbtguard.safety.structure import Part
 
@@ -63,7 +64,8 @@ class Answer:
     reply: str
     """All that the person should read, personal data restored."""
     notice: str | None
-    """That this is a machine; to be shown before the reply. Set on the first turn of a talk."""
+    """That this is a machine; to be shown before the reply. Set on the first turn of a talk and again after
+    every ``disclosure_hours``."""
     parts: dict[str, PartAnswer]
     """``validation``, ``key_thought``, ``challenge``, ``strategy``, ``encouragement``; all absent if referred."""
     risk: Risk
@@ -172,7 +174,7 @@ def answer_of(state: dict[str, Any], desk: Desk, services: Services, *, thread: 
     return Answer(
         route=Route(state["route"]),
         reply=restore(state["reply"]),
-        notice=services.referrals.disclosure(state["language"]) if int(state.get("turn") or 1) == 1 else None,
+        notice=notice_of(state, services.referrals),
         parts={
             part.value: PartAnswer(
                 present=bool(parts.get(part.value, {}).get("present", False)),

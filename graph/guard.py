@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 from cbtguard.graph.answer import Answer, Event, answer_of, events_of
 from cbtguard.graph.assemble import Unavailable, assemble, default_directory
 from cbtguard.graph.build import compile_graph
+from cbtguard.graph.keeping import Keeping
 from cbtguard.graph.loop import LoopThread
 from cbtguard.graph.settings import Settings, load_settings
-from cbtguard.graph.threads import MemoryVaults, ThreadLocks, ThreadNames, VaultStore, open_threads
+from cbtguard.graph.talks import stamp as _stamp
+from cbtguard.graph.threads import ThreadNames
 from cbtguard.graph.turn import run_turn
 from cbtguard.nodes import Context, Desk, Services, fresh_turn
 from cbtguard.safety.errors import CbtguardError, DataError, InputError, RecordError
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+    from cbtguard.graph.forgetting import Forgotten, Swept
+    from cbtguard.graph.vaults import VaultStore
     from cbtguard.safety.referral import FileDirectory
     from cbtguard.safety.structure import Part
 
@@ -41,7 +45,7 @@ class Guard:
     Args:
         settings: Settings, or the path of a TOML file; read from the environment when None.
         checkpointer: Where talks are kept, in place of the setting ``threads``.
-        vaults: Where the personal data of talks is kept while they last.
+        vaults: Where the personal data of talks is kept while they last, in place of the setting ``vaults``.
         parts: Services by name: redactor, detector, retriever, library, writer, checker, referrals,
             record, clock.
 
@@ -60,9 +64,10 @@ class Guard:
         self.settings = settings if isinstance(settings, Settings) else load_settings(settings)
         self._limits = self.settings.bounds()
         self._parts = parts
+        clock = parts.get("clock", time.time)
         self._checkpointer = checkpointer
-        self._vaults = vaults or MemoryVaults()
-        self._locks = ThreadLocks()
+        self._keeping = Keeping(self.settings, checkpointer, vaults, clock=clock, tell=self._tell)
+        self._locks = self._keeping.locks
         self._lock = threading.Lock()
         self._services: Services | None = None
         self.problems: tuple[CbtguardError, ...] = ()
@@ -70,7 +75,6 @@ class Guard:
         self._names: ThreadNames | None = None
         self._graphs: dict[bool, Any] = {}
         self._region_of: Callable[[str], str] | None = None
-        self._closing: Any = None
         self._loop = LoopThread()
         self._pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="cbtguard")
 
@@ -102,6 +106,7 @@ class Guard:
         if callable(load):
             load()
         self._graph(threaded=False)
+        self._loop.run(self._keeping.talks())
         return self
 
     def close(self) -> None:
@@ -113,9 +118,7 @@ class Guard:
             self._services.record.close()
 
     async def _aclose(self) -> None:
-        if self._closing is not None:
-            await self._closing.close()
-            self._closing = None
+        await self._keeping.close()
 
     def __enter__(self) -> Self:
         return self
@@ -255,6 +258,44 @@ class Guard:
         except CbtguardError as error:
             return error
 
+    # --- forgetting --------------------------------------------------------------------------------------
+
+    def forget(self, thread: str) -> Forgotten:
+        """Delete all that is kept of a talk: its checkpoints and its vault. Its entries in the record stay.
+
+        Waits for a turn of the talk that is under way here. The id then names a new talk.
+
+        Args:
+            thread: Id of the talk, as it was given to :meth:`ask`.
+
+        Raises:
+            InputError: ``input.thread`` when it cannot be an id.
+            RecordError: When a store cannot be used; what was not deleted yet can be tried again.
+        """
+        return self._loop.run(self._forget(thread))
+
+    async def aforget(self, thread: str) -> Forgotten:
+        """As :meth:`forget`, without blocking the caller's event loop."""
+        return await self._loop.wait(self._forget(thread))
+
+    def sweep(self, older_than_days: float | None = None) -> Swept:
+        """Delete the talks that were not used for longer than this; the setting ``retention_days`` when None.
+
+        A guard with ``retention_days`` does so about once an hour by itself, while it answers.
+
+        Raises:
+            InputError: ``input.days``.
+            RecordError: As :meth:`forget`.
+        """
+        return self._loop.run(self._keeping.sweep(older_than_days))
+
+    async def asweep(self, older_than_days: float | None = None) -> Swept:
+        """As :meth:`sweep`, without blocking the caller's event loop."""
+        return await self._loop.wait(self._keeping.sweep(older_than_days))
+
+    async def _forget(self, thread: str) -> Forgotten:
+        return await self._keeping.forget(str(self._thread_name(thread)))
+
     # --- inside ------------------------------------------------------------------------------------------
 
     async def _ask(
@@ -275,7 +316,7 @@ class Guard:
         name = self._thread_name(thread)
         async with self._locks.hold(name):
             graph = await self._threaded_graph() if name else self._graph(threaded=False)
-            vault = self._vaults.get(name) if name else None
+            vault = await self._keeping.vault(name) if name else None
             desk = Desk(text=cleaned, vault=vault or Vault(), on_stop=on_stop, audience=named)
             if on_part is not None:
                 desk.on_part = lambda piece, parts: on_part(desk.vault.restore(piece), parts)
@@ -290,7 +331,9 @@ class Guard:
             state = await run_turn(graph, turn, context, thread=name, renew=vault is None)
             # An empty vault says nothing, and one that could not be renewed must not start the numbers anew.
             if name and desk.vault.counters:
-                self._vaults.put(name, desk.vault)
+                await self._keeping.keep(name, desk.vault)
+        if name:
+            self._keeping.retain()
         return answer_of(state, desk, services, thread=thread)
 
     def region(self, region: str | None) -> str:
@@ -329,14 +372,17 @@ class Guard:
             )
         with self._lock:
             if self._names is None:
-                kept = self.settings.threads != "memory" or self._checkpointer is not None
+                key = self.settings.path("thread.key") if self._keeping.outlives else None
                 try:
-                    self._names = ThreadNames(self.settings.path("thread.key") if kept else None)
+                    self._names = ThreadNames(key)
                 except RecordError as error:
                     # Without the key no earlier talk is found, but whoever writes gets a reply.
-                    self.problems = (*self.problems, error)
+                    self._tell(error)
                     self._names = ThreadNames()
             return self._names.of(thread)
+
+    def _tell(self, error: CbtguardError) -> None:
+        self.problems = (*(p for p in self.problems if p.code != error.code), error)
 
     def _graph(self, *, threaded: bool) -> Any:
         with self._lock:
@@ -347,12 +393,11 @@ class Guard:
             return self._graphs[threaded]
 
     async def _threaded_graph(self) -> Any:
-        if self._checkpointer is None:
-            try:
-                self._checkpointer, self._closing = await open_threads(self.settings)
-            except RecordError as error:
-                self.problems = (*(p for p in self.problems if p.code != error.code), error)
-                return Unavailable("threads", error)
+        try:
+            self._checkpointer = (await self._keeping.talks()).saver
+        except CbtguardError as error:
+            self._tell(error)
+            return Unavailable("threads", error)
         return self._graph(threaded=True)
 
 
@@ -362,11 +407,6 @@ def _first_language(asked: str, text: str) -> str:
         return asked
     spoken = detect(text)
     return "en" if spoken == OTHER else Language.ZH_HANS.value if spoken == UNDETERMINED else spoken
-
-
-def _stamp(seconds: float) -> str:
-    moment = dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 async def _next(events: AsyncIterator[Event]) -> Event | None:

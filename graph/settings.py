@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
@@ -85,8 +85,14 @@ class Settings(BaseSettings):
     """``sqlite`` for ``HOME/record.sqlite``, ``memory``, the path of a SQLite file, or ``postgresql://...``."""
     record_key: SecretStr | None = None
     """PEM file of the Ed25519 key that signs each entry, or the PEM text itself; unset: no signatures."""
-    threads: str = "memory"
-    """``memory``, ``sqlite`` for ``HOME/threads.sqlite``, or the path of a SQLite file."""
+    threads: str = Field(default="memory", repr=False)
+    """``memory``, ``sqlite`` for ``HOME/threads.sqlite``, the path of a SQLite file, or ``postgresql://...``."""
+    threads_key: SecretStr | None = None
+    """Key that seals what is kept of talks, base64 of 16, 24 or 32 bytes; unset: in the clear."""
+    vaults: Literal["memory", "store"] = "memory"
+    """``memory``, or ``store`` to keep personal data of talks sealed, beside the talks; needs ``threads_key``."""
+    retention_days: float | None = Field(default=None, ge=0, le=36_500, allow_inf_nan=False)
+    """Days after which a talk that is not used is forgotten; unset: never."""
     workers: int = Field(default=4, ge=1, le=64)
     """Threads in which blocking services run."""
     concurrency: int = Field(default=4, ge=1, le=1024)

@@ -1,4 +1,4 @@
-"""Threads: where talks are kept, under which name, and whose vault is whose."""
+"""Threads: the names under which talks are kept, and one turn at a time for each."""
 
 from __future__ import annotations
 
@@ -7,74 +7,16 @@ import hashlib
 import hmac
 import os
 import secrets
-import sqlite3
-import threading
-from collections import OrderedDict
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-
+from cbtguard.graph.sealed import serializer
+from cbtguard.graph.vaults import MemoryVaults, VaultStore
 from cbtguard.safety.errors import RecordError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from langgraph.checkpoint.base import BaseCheckpointSaver
-
-    from cbtguard.graph.settings import Settings
-    from cbtguard.safety.privacy.vault import Vault
-
-
-@runtime_checkable
-class VaultStore(Protocol):
-    """Keeps the vault of each talk. Raw personal data lies in it: never store it unencrypted."""
-
-    def get(self, thread: str) -> Vault | None:
-        """Return the vault of a talk, None when it is not known (any more)."""
-        ...
-
-    def put(self, thread: str, vault: Vault) -> None:
-        """Keep the vault of a talk."""
-        ...
-
-    def forget(self, thread: str) -> None:
-        """Drop the vault of a talk for good."""
-        ...
-
-
-class MemoryVaults:
-    """Vaults in memory, the longest unused dropped first; a restart forgets them all.
-
-    A forgotten vault costs the person a name in a reply, never a wrong name: numbers go on where they were.
-    """
-
-    def __init__(self, capacity: int = 10_000) -> None:
-        self._vaults: OrderedDict[str, Vault] = OrderedDict()
-        self._capacity = capacity
-        self._lock = threading.Lock()
-
-    def get(self, thread: str) -> Vault | None:
-        """Return the vault of a talk."""
-        with self._lock:
-            vault = self._vaults.get(thread)
-            if vault is not None:
-                self._vaults.move_to_end(thread)
-            return vault
-
-    def put(self, thread: str, vault: Vault) -> None:
-        """Keep the vault of a talk."""
-        with self._lock:
-            self._vaults[thread] = vault
-            self._vaults.move_to_end(thread)
-            while len(self._vaults) > self._capacity:
-                self._vaults.popitem(last=False)
-
-    def forget(self, thread: str) -> None:
-        """Drop the vault of a talk."""
-        with self._lock:
-            self._vaults.pop(thread, None)
+    from pathlib import Path
 
 
 class ThreadNames:
@@ -139,43 +81,4 @@ class ThreadLocks:
                 self._locks[thread] = (lock, waiting - 1)
 
 
-def serializer() -> JsonPlusSerializer:
-    """Return a serializer that reads JSON primitives and nothing else: state holds no objects."""
-    return JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=[])
-
-
-def _threads_path(settings: Settings) -> Path:
-    if settings.threads == "sqlite":
-        return settings.path("threads.sqlite")
-    return Path(settings.threads).expanduser()
-
-
-async def open_threads(settings: Settings) -> tuple[BaseCheckpointSaver[Any], Any]:
-    """Return the checkpointer for the settings and what must be closed at the end (or None).
-
-    Raises:
-        RecordError: ``record.threads_unreadable``.
-    """
-    if settings.threads == "memory":
-        from langgraph.checkpoint.memory import InMemorySaver  # noqa: PLC0415 - only where it is used
-
-        return InMemorySaver(serde=serializer()), None
-    import aiosqlite  # noqa: PLC0415 - only where it is used
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # noqa: PLC0415 - the same
-
-    path = _threads_path(settings)
-    connection = None
-    try:
-        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        connection = await aiosqlite.connect(path)
-        saver = AsyncSqliteSaver(connection, serde=serializer())
-        await saver.setup()
-    except (OSError, sqlite3.Error) as error:
-        if connection is not None:
-            await connection.close()
-        raise RecordError(
-            "record.threads_unreadable",
-            f"The file of the talks, {path}, cannot be opened ({type(error).__name__}).",
-            hint="Check the path and its disk, or move the file aside and start a new one.",
-        ) from error
-    return saver, connection
+__all__ = ["MemoryVaults", "ThreadLocks", "ThreadNames", "VaultStore", "serializer"]

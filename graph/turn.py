@@ -8,9 +8,11 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cbtguard.graph.build import last_resort
+from cbtguard.graph.disclosure import disclosed
+from cbtguard.graph.talks import USED_AT
 from cbtguard.nodes import fresh_turn, opinion
 from cbtguard.nodes.stop import ask
-from cbtguard.safety.errors import Fault
+from cbtguard.safety.errors import Fault, RecordError
 from cbtguard.safety.privacy.vault import Vault
 from cbtguard.safety.record import StoredEntry
 
@@ -52,19 +54,29 @@ async def run_turn(
         thread: Id of the talk; None for a turn that stands alone.
         renew: The vault of the talk is lost; the desk gets one whose numbers go on where the talk's were.
     """
-    known: dict[str, Any] = {"thread": thread or "none", "turn": 1}
+    known: dict[str, Any] = {
+        "thread": thread or "none",
+        "turn": 1,
+        **disclosed({}, turn["at"], 1, context.limits),
+    }
     config: Any = {"callbacks": []}
     if thread is not None:
         config["configurable"] = {"thread_id": thread}
+        # Kept beside the checkpoint in the clear, so that old talks are found without reading them.
+        config["metadata"] = {USED_AT: turn["at"]}
     fault = None
     state: Any = None
     try:
         async with asyncio.timeout(context.limits.turn_s):
             if thread is not None:
-                past = (await graph.aget_state(config)).values
+                past = await _past(graph, config, thread)
                 known["turn"] = int(past.get("turn") or 0) + 1
+                known.update(disclosed(past, turn["at"], known["turn"], context.limits))
                 if renew:
                     context.desk.vault = Vault(past.get("counters") or {})
+                else:
+                    # Another process may have given out numbers since this vault was kept.
+                    context.desk.vault.advance(past.get("counters") or {})
             state = await graph.ainvoke(
                 {**turn, **known}, config, context=context, durability=_durability(thread)
             )
@@ -80,6 +92,17 @@ async def run_turn(
         return dict(state)
     _log.error("a turn failed outside its stops: %s", fault)
     return await _fall_back({**fresh_turn(**_basics(turn)), **known}, context, fault)
+
+
+async def _past(graph: Runnable, config: Any, thread: str) -> dict[str, Any]:
+    past: dict[str, Any] = (await graph.aget_state(config)).values
+    if past.get("thread", thread) != thread:
+        raise RecordError(
+            "record.threads_mixed",
+            "A talk has the state of another one.",
+            hint="Somebody wrote into the store of the talks; forget this one.",
+        )
+    return past
 
 
 def _durability(thread: str | None) -> Any:

@@ -80,7 +80,10 @@ class ReferralDesk(Protocol):
         ...
 
     def disclosure(self, language: str) -> str:
-        """Return the notice that this is a machine."""
+        """Return the notice that this is a machine.
+
+        A desk may have ``disclosure_again(language)`` beside it, for the reminder later in a talk.
+        """
         ...
 
     def last_resort(self, language: str) -> str:

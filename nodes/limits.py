@@ -36,6 +36,8 @@ class Limits:
     """Messages in a row without any sign of danger after which care mode ends."""
     history_turns: int = 6
     """Earlier messages that screen and writer may see."""
+    disclosure_hours: float = 3.0
+    """Hours after which a talk is told again that this is a machine."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

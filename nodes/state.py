@@ -59,6 +59,10 @@ class State(Turn):
     care: Json
     """Care mode: ``active``, ``calm`` (messages in a row without a sign), ``step`` (texts given so far), and
     ``told`` (the dangers, as ``subject/kind``, whose whole text was given since it began)."""
+    disclosed_at: str
+    """When the talk was last told that this is a machine: the ``at`` of that turn."""
+    disclosed_turn: int
+    """Number of that turn."""
     counters: dict[str, int]
     """Highest placeholder number per entity type, so that a lost vault never confuses two people."""
 

@@ -19,6 +19,7 @@ from cbtguard.graph.conformance.record_store import check_record_store
 from cbtguard.graph.conformance.redactor import check_redactor
 from cbtguard.graph.conformance.report import Check, ConformanceFailure, ConformanceReport
 from cbtguard.graph.conformance.retriever import check_retriever
+from cbtguard.graph.conformance.thread_store import check_thread_store
 from cbtguard.graph.conformance.vault_store import check_vault_store
 from cbtguard.graph.conformance.writer import check_writer
 
@@ -35,6 +36,7 @@ SUITES = {
     "referral desk": check_desk,
     "record store": check_record_store,
     "vault store": check_vault_store,
+    "thread store": check_thread_store,
 }
 """Part to its suite."""
 
@@ -53,6 +55,7 @@ __all__ = [
     "check_record_store",
     "check_redactor",
     "check_retriever",
+    "check_thread_store",
     "check_vault_store",
     "check_writer",
 ]

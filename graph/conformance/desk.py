@@ -165,9 +165,12 @@ async def unknown_region(desk: Any) -> None:
 
 
 async def disclosure(desk: Any) -> None:
-    """The notice that this is a machine is there in every language."""
+    """The notice that this is a machine is there in every language, and so is its reminder where there is one."""
+    again = getattr(desk, "disclosure_again", None)
     for language in _LANGUAGES:
         _require_text(await call(desk.disclosure, language), f"the disclosure in {language}")
+        if again is not None:
+            _require_text(await call(again, language), f"the reminder of the disclosure in {language}")
 
 
 async def last_resort(desk: Any) -> None:

@@ -324,6 +324,7 @@ class _Desk:
         self._referrals = referrals
         self.version = referrals.version
         self.disclosure = referrals.disclosure
+        self.disclosure_again = referrals.disclosure_again
         self.last_resort = referrals.last_resort
 
     async def crisis(self, **named: Any) -> Any:

@@ -1,19 +1,20 @@
-"""The vault: which placeholder stands for which original, for one talk, in memory only."""
+"""The vault: which placeholder stands for which original, for one talk; outside memory only when sealed."""
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import unicodedata
 from typing import TYPE_CHECKING, Never, SupportsIndex
 
-from cbtguard.safety.errors import InputError
+from cbtguard.safety.errors import InputError, RecordError
 from cbtguard.safety.privacy.entities import EntityType
 from cbtguard.safety.privacy.script import shadow, to_simplified
 from cbtguard.safety.privacy.settings import default_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _NUMBERS = frozenset(
     {EntityType.PHONE, EntityType.RESIDENT_ID, EntityType.BANK_CARD, EntityType.PASSPORT, EntityType.PLATE}
@@ -32,11 +33,25 @@ def _key(kind: EntityType, value: str) -> str:
     return to_simplified(shadow(folded)) if kind is EntityType.PERSON else folded
 
 
+def _checked(counters: Mapping[str, int]) -> dict[EntityType, int]:
+    checked: dict[EntityType, int] = {}
+    for name, highest in counters.items():
+        whole = isinstance(highest, int) and not isinstance(highest, bool)
+        if name not in EntityType.__members__ or not whole or highest < 0:
+            raise InputError(
+                "input.counters",
+                "The counters of a vault are not those of an earlier vault.",
+                hint="Pass what Vault.counters returned: entity type to a number from 0.",
+            )
+        checked[EntityType(name)] = highest
+    return checked
+
+
 class Vault:
     """The mapping of one talk between originals and placeholders.
 
-    It lives in memory only: it cannot be pickled or copied and never shows a value when printed. Numbers
-    run per type over both languages and never go down, so a placeholder means one value for good.
+    It cannot be pickled or copied, never shows a value when printed, and leaves memory only through a seal.
+    Numbers run per type over both languages and never go down, so a placeholder means one value for good.
 
     Args:
         counters: Highest number given out per entity type, from an earlier vault of the same talk whose
@@ -50,20 +65,59 @@ class Vault:
 
     def __init__(self, counters: Mapping[str, int] | None = None) -> None:
         self._words = default_settings().placeholders
-        self._counters: dict[EntityType, int] = {}
-        for name, highest in (counters or {}).items():
-            whole = isinstance(highest, int) and not isinstance(highest, bool)
-            if name not in EntityType.__members__ or not whole or highest < 0:
-                raise InputError(
-                    "input.counters",
-                    "The counters of a vault are not those of an earlier vault.",
-                    hint="Pass what Vault.counters returned: entity type to a number from 0.",
-                )
-            self._counters[EntityType(name)] = highest
+        self._counters: dict[EntityType, int] = _checked(counters or {})
         self._by_key: dict[tuple[EntityType, str], int] = {}
         self._by_placeholder: dict[tuple[EntityType, int], str] = {}
         self._surfaces: dict[str, EntityType] = {}
         self._lock = threading.Lock()
+
+    def advance(self, counters: Mapping[str, int]) -> None:
+        """Go on behind numbers that were given out elsewhere, so that none of them is given to a new value.
+
+        Args:
+            counters: Highest number given out per entity type, as from `counters`.
+
+        Raises:
+            InputError: ``input.counters``, as for the constructor.
+        """
+        ahead = _checked(counters)
+        with self._lock:
+            for kind, highest in ahead.items():
+                self._counters[kind] = max(highest, self._counters.get(kind, 0))
+
+    def sealed(self, seal: Callable[[bytes], bytes]) -> bytes:
+        """Return what `unsealed` makes a vault of again; the values leave this object through ``seal`` only."""
+        with self._lock:
+            data = {
+                "counters": {kind.value: highest for kind, highest in self._counters.items()},
+                "values": [[k.value, number, value] for (k, number), value in self._by_placeholder.items()],
+                "surfaces": [[kind.value, surface] for surface, kind in self._surfaces.items()],
+            }
+        return seal(json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+    @classmethod
+    def unsealed(cls, data: bytes, unseal: Callable[[bytes], bytes]) -> Vault:
+        """Return the vault that `sealed` was called on.
+
+        Raises:
+            RecordError: ``record.vault`` when what was sealed is no vault; else as ``unseal``.
+        """
+        try:
+            read = json.loads(unseal(data).decode("utf-8", "surrogatepass"))
+            vault = cls(read["counters"])
+            for name, number, value in read["values"]:
+                kind = EntityType(name)
+                vault._by_key[kind, _key(kind, value)] = int(number)
+                vault._by_placeholder[kind, int(number)] = str(value)
+            vault._surfaces.update({str(surface): EntityType(name) for name, surface in read["surfaces"]})
+        except (InputError, ValueError, KeyError, TypeError, AttributeError):
+            # Not chained: the cause may quote a value.
+            raise RecordError(
+                "record.vault",
+                "What was sealed as a vault is none.",
+                hint="Forget the talk; its placeholders then become neutral words.",
+            ) from None
+        return vault
 
     def placeholder(self, kind: EntityType, value: str, language: str) -> str:
         """Return the placeholder of a value, a new one when the value is new.

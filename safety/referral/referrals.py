@@ -251,6 +251,14 @@ class Referrals:
         """
         return self._wording[normalise_language(language)].disclosure
 
+    def disclosure_again(self, language: str) -> str:
+        """Return the reminder, later in a talk, that this is a machine and that a break is welcome.
+
+        Raises:
+            InputError: ``input.language_unknown``.
+        """
+        return self._wording[normalise_language(language)].disclosure_again
+
     def last_resort(self, language: str) -> str:
         """Return the text for when everything else failed. Never raises, looks nothing up.
 
@@ -296,6 +304,7 @@ class Referrals:
         yield self.last_resort("")
         for tag in Language:
             yield self.disclosure(tag)
+            yield self.disclosure_again(tag)
             yield self.last_resort(tag)
             for code in self._snapshot.regions:
                 for template, level, kinds in self._plain_templates(tag):

@@ -48,6 +48,8 @@ class Wording:
     language: str
     words: Mapping[str, Any]
     disclosure: str
+    disclosure_again: str
+    """The reminder later in a talk; the disclosure itself where a file has none."""
     last_resort: str
     plans: Mapping[tuple[str, str, str], Plan]
     """By level, subject, kind."""

@@ -38,6 +38,7 @@ _WORDS = frozenset(
 _TOP = frozenset(
     {"language", "words", "disclosure", "last_resort", "again", "care", "care_lead"}
 ) | frozenset({"fallback", "safety_note"})
+_TOP_OPTIONAL = frozenset({"disclosure_again"})
 _CONTACT = re.compile(r"[a-z]+\.[a-z]+|\d[\d -]*\d")
 
 
@@ -81,7 +82,7 @@ def read_wording(path: Path, rules: Rules, language: str) -> Wording:
         DataError: ``data.unreadable`` or ``data.malformed``, naming the file and the entry.
     """
     reader = _Reader(path, rules)
-    data = reader.mapping("top", read_yaml(path), _TOP | {Level.CRISIS, Level.EMERGENCY}, frozenset())
+    data = reader.mapping("top", read_yaml(path), _TOP | {Level.CRISIS, Level.EMERGENCY}, _TOP_OPTIONAL)
     if data["language"] != language:
         raise malformed(path, "language", f"must be {language!r}")
     plans: dict[tuple[str, str, str], Plan] = {}
@@ -104,6 +105,7 @@ def read_wording(path: Path, rules: Rules, language: str) -> Wording:
         language=language,
         words=_words(reader, data["words"]),
         disclosure=reader.text("disclosure", data["disclosure"]),
+        disclosure_again=reader.text("disclosure_again", data.get("disclosure_again", data["disclosure"])),
         last_resort=_last_resort(reader, data["last_resort"]),
         plans=plans,
         also=also,

@@ -84,7 +84,9 @@ def ask_command(
     """  # noqa: D301 - click reads the control character
     if text == "-":
         text = sys.stdin.read()
-    settings = settings_of(ctx, threads="sqlite" if thread else None)
+    settings = settings_of(ctx)
+    if thread and settings.threads == "memory":
+        settings = settings_of(ctx, threads="sqlite")
     with guard_of(settings) as guard:
         answer = guard.ask(text, thread=thread, region=region, language=lang, audience=audience)
     if as_json:

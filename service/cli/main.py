@@ -19,6 +19,7 @@ _COMMANDS = {
     "check": ("cbtguard.service.cli.guards", "Check answers you already have."),
     "verify": ("cbtguard.service.cli.verify", "Prove the safety contract on the compiled flow."),
     "log": ("cbtguard.service.cli.log", "Verify, show or export the record."),
+    "forget": ("cbtguard.service.cli.forget", "Delete a talk, or talks that were not used for long."),
     "audit": ("cbtguard.audit.cli", "Look over the help lines."),
     "lab": ("cbtguard.lab.cli", "Notes, indexes and benchmarks."),
 }

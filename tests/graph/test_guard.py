@@ -321,4 +321,4 @@ def test_closing_twice_does_nothing(make: Callable[..., Guard]) -> None:
     guard.ask(QUESTION)
     guard.close()
     guard.close()
-    assert guard._closing is None
+    assert guard._keeping._talks is None

@@ -228,7 +228,11 @@ def test_stop_marks_are_no_part_of_what_is_asked_for():
 def test_a_repair_asks_for_one_part_and_shows_the_draft_as_data(language, part, form):
     texts = prompt_texts("en" if language == "en" else "zh")
     prompt = repair_prompt(
-        task(language=language), part, "先前的{草稿}</draft>", ("drug_advice", f"missing_{part}", "evil"), form=form
+        task(language=language),
+        part,
+        "先前的{草稿}</draft>",
+        ("drug_advice", f"missing_{part}", "evil"),
+        form=form,
     )
     asked = prompt.system + prompt.user
     for other, words in texts.parts.items():

@@ -55,6 +55,7 @@ COMMANDS = (
     ["log", "verify"],
     ["log", "show"],
     ["log", "export"],
+    ["forget"],
     ["audit"],
     ["audit", "referrals"],
     ["lab"],
@@ -527,7 +528,19 @@ def test_help_can_be_read(command: list[str], option: str) -> None:
 
 def test_help_names_every_command() -> None:
     shown = re.findall(r"^  ([a-z]+) {2,}\S", call("--help").out.split("Commands:")[1], re.MULTILINE)
-    assert shown == ["ask", "batch", "screen", "redact", "retrieve", "check", "verify", "log", "audit", "lab"]
+    assert shown == [
+        "ask",
+        "batch",
+        "screen",
+        "redact",
+        "retrieve",
+        "check",
+        "verify",
+        "log",
+        "forget",
+        "audit",
+        "lab",
+    ]
 
 
 @pytest.mark.parametrize("command", ["batch", "screen", "redact", "retrieve", "check"])
