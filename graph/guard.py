@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 from cbtguard.graph.answer import Answer, Event, answer_of, events_of
 from cbtguard.graph.assemble import Unavailable, assemble
 from cbtguard.graph.build import compile_graph
+from cbtguard.graph.contact import ContactHook, Contacts, make_contact
 from cbtguard.graph.loop import LoopThread
+from cbtguard.graph.review.methods import ReviewMethods
+from cbtguard.graph.review.queue import ReviewQueue
 from cbtguard.graph.settings import Settings, load_settings
 from cbtguard.graph.threads import MemoryVaults, ThreadLocks, ThreadNames, VaultStore, open_threads
 from cbtguard.graph.turn import run_turn
 from cbtguard.nodes import Context, Desk, Services, fresh_turn
+from cbtguard.nodes.holding import Policy
+from cbtguard.nodes.moments import stamp
 from cbtguard.safety.errors import CbtguardError, DataError, InputError, RecordError
 from cbtguard.safety.language import OTHER, UNDETERMINED, Language, detect, normalise_language
 from cbtguard.safety.privacy.vault import Vault
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     from cbtguard.safety.structure import Part
 
 
-class Guard:
+class Guard(ReviewMethods):
     """Answers questions through the guarded flow.
 
     Every part may be replaced: ``Guard(writer=MyWriter())``. Parts are made on first use; :meth:`warm`
@@ -41,6 +45,7 @@ class Guard:
         settings: Settings, or the path of a TOML file; read from the environment when None.
         checkpointer: Where talks are kept, in place of the setting ``threads``.
         vaults: Where the personal data of talks is kept while they last.
+        contact: Who is told of a crisis, in place of the setting ``contact_webhook``.
         parts: Services by name: redactor, detector, retriever, library, writer, checker, referrals,
             record, clock.
 
@@ -54,13 +59,16 @@ class Guard:
         *,
         checkpointer: BaseCheckpointSaver[Any] | None = None,
         vaults: VaultStore | None = None,
+        contact: ContactHook | None = None,
         **parts: Any,
     ) -> None:
         self.settings = settings if isinstance(settings, Settings) else load_settings(settings)
         self._limits = self.settings.bounds()
         self._parts = parts
         self._checkpointer = checkpointer
+        self._kept = checkpointer is not None or self.settings.threads != "memory"
         self._vaults = vaults or MemoryVaults()
+        self._contact = contact if contact is not None else make_contact(self.settings)
         self._locks = ThreadLocks()
         self._lock = threading.Lock()
         self._services: Services | None = None
@@ -70,6 +78,8 @@ class Guard:
         self._graphs: dict[bool, Any] = {}
         self._region_of: Callable[[str], str] | None = None
         self._closing: Any = None
+        self._queue: ReviewQueue | None = None
+        self._contacts: Contacts | None = None
         self._loop = LoopThread()
         self._pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="cbtguard")
 
@@ -112,6 +122,8 @@ class Guard:
             self._services.record.close()
 
     async def _aclose(self) -> None:
+        if self._contacts is not None:
+            await self._contacts.close()
         if self._closing is not None:
             await self._closing.close()
             self._closing = None
@@ -240,7 +252,7 @@ class Guard:
     ) -> Answer:
         cleaned = clean(text, limit=self.settings.max_characters)
         asked = self._asked_language(language)
-        services = await asyncio.get_running_loop().run_in_executor(self._pool, lambda: self.services)
+        services = await self._made_services()
         where = self.region(region)
         name = self._thread_name(thread)
         async with self._locks.hold(name):
@@ -251,16 +263,25 @@ class Guard:
                 desk.on_part = lambda piece, parts: on_part(desk.vault.restore(piece), parts)
             turn = fresh_turn(
                 turn_id=uuid.uuid4().hex,
-                at=_stamp(services.clock()),
+                at=stamp(services.clock()),
                 asked_language=asked,
                 region=where,
                 language=_first_language(asked, cleaned),
             )
-            context = Context(services=services, desk=desk, limits=self._limits, pool=self._pool)
+            context = Context(
+                services=services,
+                desk=desk,
+                limits=self._limits,
+                pool=self._pool,
+                reviews=self._review_queue(services),
+            )
             state = await run_turn(graph, turn, context, thread=name, renew=vault is None)
             # An empty vault says nothing, and one that could not be renewed must not start the numbers anew.
-            if name and desk.vault.counters:
-                self._vaults.put(name, desk.vault)
+            # What a reviewer lets through is completed from the vault, in a talk or not.
+            kept = name or state["review"]
+            if kept and desk.vault.counters:
+                self._vaults.put(kept, desk.vault)
+        self._tell_contacts(state, services)
         return answer_of(state, desk, services, thread=thread)
 
     def region(self, region: str | None) -> str:
@@ -288,6 +309,9 @@ class Guard:
         wanted = language if language is not None else self.settings.language
         return "auto" if wanted.strip().lower() == "auto" else normalise_language(wanted).value
 
+    async def _made_services(self) -> Services:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: self.services)
+
     def _thread_name(self, thread: str | None) -> str | None:
         if thread is None:
             return None
@@ -297,16 +321,18 @@ class Guard:
                 "The thread id is empty or longer than 512 characters.",
                 hint="Use a short id.",
             )
+        return self._keyed_names().of(thread)
+
+    def _keyed_names(self) -> ThreadNames:
         with self._lock:
             if self._names is None:
-                kept = self.settings.threads != "memory" or self._checkpointer is not None
                 try:
-                    self._names = ThreadNames(self.settings.path("thread.key") if kept else None)
+                    self._names = ThreadNames(self.settings.path("thread.key") if self._kept else None)
                 except RecordError as error:
                     # Without the key no earlier talk is found, but whoever writes gets a reply.
                     self.problems = (*self.problems, error)
                     self._names = ThreadNames()
-            return self._names.of(thread)
+            return self._names
 
     def _graph(self, *, threaded: bool) -> Any:
         with self._lock:
@@ -317,13 +343,39 @@ class Guard:
             return self._graphs[threaded]
 
     async def _threaded_graph(self) -> Any:
+        try:
+            await self._saver()
+        except RecordError as error:
+            return Unavailable("threads", error)
+        return self._graph(threaded=True)
+
+    async def _saver(self) -> BaseCheckpointSaver[Any]:
         if self._checkpointer is None:
             try:
                 self._checkpointer, self._closing = await open_threads(self.settings)
             except RecordError as error:
                 self.problems = (*(p for p in self.problems if p.code != error.code), error)
-                return Unavailable("threads", error)
-        return self._graph(threaded=True)
+                raise
+        return self._checkpointer
+
+    def _review_queue(self, services: Services) -> ReviewQueue | None:
+        policy = Policy(self.settings.review)
+        if self._queue is None and policy is not Policy.OFF:
+            self._queue = ReviewQueue(
+                policy=policy,
+                deadline_s=self.settings.review_deadline_s,
+                services=services,
+                saver=self._saver,
+                limits=self._limits,
+                pool=self._pool,
+            )
+        return self._queue
+
+    def _tell_contacts(self, state: dict[str, Any], services: Services) -> None:
+        """Tell the contacts of a turn at a level they want to know of, beside everything else."""
+        if self._contacts is None:
+            self._contacts = Contacts(self._contact, self.settings, services, self._pool)
+        self._contacts.tell(state)
 
 
 def _first_language(asked: str, text: str) -> str:
@@ -332,11 +384,6 @@ def _first_language(asked: str, text: str) -> str:
         return asked
     spoken = detect(text)
     return "en" if spoken == OTHER else Language.ZH_HANS.value if spoken == UNDETERMINED else spoken
-
-
-def _stamp(seconds: float) -> str:
-    moment = dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 async def _next(events: AsyncIterator[Event]) -> Event | None:

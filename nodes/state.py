@@ -45,6 +45,10 @@ class Turn(TypedDict):
     reply: str
     """What leaves, with placeholders; empty until recorded."""
     record_id: str | None
+    taken_over: bool
+    """Whether a person has taken the talk over: the flow writes nothing of its own."""
+    review: str
+    """Id of the item that waits for a reviewer; empty where none does."""
 
 
 class State(Turn):
@@ -60,6 +64,8 @@ class State(Turn):
     """Care mode: ``active``, ``calm`` (messages in a row without a sign), ``step`` (texts given so far)."""
     counters: dict[str, int]
     """Highest placeholder number per entity type, so that a lost vault never confuses two people."""
+    reviews: list[str]
+    """Items of this talk that waited or wait for a reviewer, oldest first."""
 
 
 def fresh_turn(*, turn_id: str, at: str, asked_language: str, region: str, language: str = "") -> Turn:
@@ -86,6 +92,8 @@ def fresh_turn(*, turn_id: str, at: str, asked_language: str, region: str, langu
         redactions={},
         reply="",
         record_id=None,
+        taken_over=False,
+        review="",
     )
 
 
