@@ -30,7 +30,6 @@ ACTS = ("approve", "replace", "take_over", "release", "late", "garbage", "known_
 _MODES = ("values", "updates", "messages", "tasks")
 _REVIEWER = "0f1e" * 8
 _DIGEST = "ab" * 16
-_WAITING = (Status.OPEN, Status.TAKEN_OVER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,7 @@ async def act_on(graph: Any, review: Any, run: Scripted, *, now: Any) -> tuple[O
     scripted = ScriptedQueue(run, queue)
     seen = await observe(graph, run, LIMITS, reviews=scripted, **watched)
     item = str(seen.state.get("review") or "")
-    if seen.state.get("route") != "held" or not item:
+    if seen.state.get("route") != "held" or seen.chose("hold") != "ok":
         return seen, None
     came = run.script.pick("act", ACTS)
     entries, choices = sum(1 for _ in run.kept.entries()), len(run.script.choices)
@@ -104,9 +103,7 @@ async def act_on(graph: Any, review: Any, run: Scripted, *, now: Any) -> tuple[O
     if kept is None:
         raise LookupError("an item that was opened is gone")
     tuples = [str(kept_) async for kept_ in graph.checkpointer.alist(None)]
-    waits = (await graph.checkpointer.aget_tuple(_config(item))).checkpoint["channel_values"][
-        "status"
-    ] in _WAITING
+    waits = (await review.aget_state(_config(item))).next == ("review",)
     follow = None
     if kept["status"] == Status.TAKEN_OVER:
         follow = await observe(graph, run, LIMITS, reviews=scripted, turn_id="t2", **watched)
@@ -170,10 +167,8 @@ class Holding(Script):
         if stop == "hold" and acting is None:
             return alternatives
         before = self.choices[:acting]
-        odd = any(
-            taken and str(choice) not in self._PLAIN
-            for (taken, _), choice in zip(self.taken, before, strict=False)
-        )
+        taken = [index for index, _ in self.taken[: len(before)]]
+        odd = any(i and str(choice) not in self._PLAIN for i, choice in zip(taken, before, strict=True))
         if stop == "act":
             return self._FEW if odd else alternatives
         if acting is not None:
@@ -237,6 +232,8 @@ def _closed(acted: Acted) -> Iterator[str]:
     done = acted.item["status"] not in {Status.OPEN, Status.EXPIRED} and acted.came != "again"
     if acted.error is not None and done:
         yield "an act that was refused changed the item"
+    if acted.faulty and acted.error is None:
+        yield "a fault during an act was kept from the reviewer"
     if acted.error is None and acted.item["status"] == Status.OPEN:
         yield "an act that was not refused did nothing"
     if acted.came in {"garbage", "known_name", "hand_back"} and acted.item["status"] != Status.OPEN:
