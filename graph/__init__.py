@@ -9,7 +9,9 @@ with Guard() as guard:
 
 from cbtguard.graph.answer import Answer, Citation, Event, PartAnswer, ReferralInfo, Route
 from cbtguard.graph.build import compile_graph
+from cbtguard.graph.contact import ContactEvent, ContactHook
 from cbtguard.graph.guard import Guard
+from cbtguard.graph.review import Delivery, FollowUp, ReviewAct, ReviewItem
 from cbtguard.graph.settings import Settings, load_settings
 from cbtguard.graph.threads import MemoryVaults, VaultStore
 from cbtguard.nodes.context import ReferralDesk, Services
@@ -33,6 +35,9 @@ __all__ = [
     "Answer",
     "Citation",
     "Composer",
+    "ContactEvent",
+    "ContactHook",
+    "Delivery",
     "Draft",
     "Encoder",
     "Event",
@@ -40,6 +45,7 @@ __all__ = [
     "FakeWriter",
     "Filler",
     "Filling",
+    "FollowUp",
     "Guard",
     "Hit",
     "Limits",
@@ -50,6 +56,8 @@ __all__ = [
     "ReferralDesk",
     "ReferralInfo",
     "Retriever",
+    "ReviewAct",
+    "ReviewItem",
     "Route",
     "Services",
     "Settings",

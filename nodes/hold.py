@@ -22,4 +22,7 @@ async def hold(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         opened = await ask(context, "hold", context.reviews.open, str, item)
         if opened != item["id"]:
             raise garbage("hold", "item")
-        return {"review": opened, "reviews": [*(state.get("reviews") or []), opened][-KEPT_ITEMS:]}
+        kept = [*(state.get("reviews") or []), opened][-KEPT_ITEMS:]
+        taken = state["taken_over"]
+        # Were that one dropped, the flow would answer again in the middle of a talk between two people.
+        return {"review": opened, "reviews": kept if not taken or taken in kept else [taken, *kept[1:]]}

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _BESIDE = frozenset({"release", "record"})
 """Faults of these say nothing about the message or its answer."""
-KEPT_ITEMS = 50
-"""Most items that a talk remembers; older ones are still found by their own id."""
+KEPT_ITEMS = 20
+"""Most items that a talk remembers; older ones are still found by their own id. Each is looked at in each turn."""
 
 
 class Policy(StrEnum):
@@ -41,8 +41,8 @@ class Reviews(Protocol):
         """Keep a held turn for a reviewer and return its id; when it returns, the item survives a restart."""
         ...
 
-    async def taken_over(self, items: Sequence[str]) -> bool:
-        """Whether a person has taken over the talk that these items are of."""
+    async def taken_over(self, items: Sequence[str]) -> str:
+        """Return the item by which a person took over the talk that these are of; empty where none did."""
         ...
 
 

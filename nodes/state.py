@@ -45,8 +45,8 @@ class Turn(TypedDict):
     reply: str
     """What leaves, with placeholders; empty until recorded."""
     record_id: str | None
-    taken_over: bool
-    """Whether a person has taken the talk over: the flow writes nothing of its own."""
+    taken_over: str
+    """Item by which a person took the talk over, so that the flow writes nothing of its own; empty where none did."""
     review: str
     """Id of the item that waits for a reviewer; empty where none does."""
 
@@ -92,7 +92,7 @@ def fresh_turn(*, turn_id: str, at: str, asked_language: str, region: str, langu
         redactions={},
         reply="",
         record_id=None,
-        taken_over=False,
+        taken_over="",
         review="",
     )
 

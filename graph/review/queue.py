@@ -77,18 +77,28 @@ class ReviewQueue:
         """
         now = self._services.clock()
         whole = {**item, "opened_at": stamp(now), "deadline": stamp(now + self._deadline_s)}
-        out = await self._run(fresh_item(whole), str(item["id"]), Desk(text="", vault=Vault()))
+        desk = Desk(text="", vault=Vault())
+        out = await self._run(fresh_item(whole), str(item["id"]), desk, talk=str(item["thread"]))
         if "__interrupt__" not in out:
             raise refusal("review:garbage:not_waiting")
         return str(item["id"])
 
-    async def taken_over(self, items: Sequence[str]) -> bool:
-        """Whether one of these items was taken over and not handed back."""
+    async def taken_over(self, items: Sequence[str]) -> str:
+        """Return which of these items was taken over and not handed back; empty where none was."""
         for item in items:
-            state = await self.state(item)
+            state = await self._values(item)
             if state is not None and state["status"] == Status.TAKEN_OVER:
-                return True
-        return False
+                return item
+        return ""
+
+    async def forget(self, thread: str) -> int:
+        """Delete all items of a talk, named by its keyed hash, and return how many there were."""
+        saver = await self._saver()
+        of_talk = {**_MARK, "talk": thread}
+        names = {kept.config["configurable"]["thread_id"] async for kept in saver.alist(None, filter=of_talk)}
+        for name in names:
+            await saver.adelete_thread(name)
+        return len(names)
 
     async def waiting(self) -> tuple[ReviewItem, ...]:
         """Return what waits for a reviewer, the oldest first: open items, and talks that were taken over.
@@ -184,10 +194,13 @@ class ReviewQueue:
         values: Any = kept.values
         return values if values and "item" in values else None
 
-    async def _run(self, given: Any, item: str, desk: Desk) -> Any:
+    async def _run(self, given: Any, item: str, desk: Desk, *, talk: str = "") -> Any:
         graph = await self._compiled()
         context = Context(services=self._services, desk=desk, limits=self._limits, pool=self._pool)
-        return await _apart(graph.ainvoke(given, self._config(item), context=context, durability="exit"))
+        config = self._config(item)
+        if talk:
+            config["metadata"] = {**_MARK, "talk": talk}
+        return await _apart(graph.ainvoke(given, config, context=context, durability="exit"))
 
     async def _compiled(self) -> Any:
         if self._graph is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -351,6 +352,19 @@ def test_a_talk_that_was_taken_over_goes_straight_to_the_person(
     assert guard.ask(CALM, thread="t").reason == "care"
     acts = [entry.review.act for entry in entries(guard) if entry.review]
     assert acts == ["taken_over", "handed_back"]
+
+
+def test_a_long_talk_with_a_person_never_falls_back_to_the_flow(
+    make: Callable[..., Guard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The package shows the stop under the module's name.
+    monkeypatch.setattr(importlib.import_module("cbtguard.nodes.hold"), "KEPT_ITEMS", 3)
+    guard = make()
+    first = guard.ask(WATCH, thread="t")
+    guard.review(str(first.review), act("take_over"))
+    assert {guard.ask(CALM, thread="t").reason for _ in range(6)} == {"taken_over"}
+    guard.review(str(first.review), act("hand_back"))
+    assert guard.ask(CALM, thread="t").route is Route.ANSWERED
 
 
 def test_a_person_writes_on_while_an_item_waits(make: Callable[..., Guard], clock: Clock) -> None:

@@ -206,13 +206,17 @@ async def test_the_queue_is_read_by_whoever_opens_the_store(store: tuple[str, An
             ("c", Status.TAKEN_OVER),
             ("d", Status.OPEN),
         ]
-        assert await queue.taken_over(["a", "c"])
-        assert not await queue.taken_over(["a", "b", "unknown"])
+        assert await queue.taken_over(["a", "c"]) == "c"
+        assert await queue.taken_over(["a", "b", "unknown"]) == ""
         clock.now += 900
         assert [i.id for i in await queue.waiting()] == ["c"]
         late = await queue.state("a")
         assert late is not None
         assert late["status"] == Status.EXPIRED
+        assert await queue.forget("f" * 16) == 0
+        assert await queue.forget("0f1e" * 4) == 4
+        assert await queue.waiting() == ()
+        assert await queue.state("c") is None
 
 
 async def test_one_act_of_many_is_done_whoever_sends_it(store: tuple[str, Any], flow: Any) -> None:

@@ -168,7 +168,7 @@ def own_words_pass_for_the_writers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def nobody_notices_who_took_over(monkeypatch: pytest.MonkeyPatch) -> None:
     async def screen(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-        return dict(await REAL["screen"]({**state, "taken_over": False}, runtime))
+        return dict(await REAL["screen"]({**state, "taken_over": ""}, runtime))
 
     monkeypatch.setattr(wiring, "screen", screen)
 
