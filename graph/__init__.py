@@ -9,8 +9,10 @@ with Guard() as guard:
 
 from cbtguard.graph.answer import Answer, Citation, Event, PartAnswer, ReferralInfo, Route
 from cbtguard.graph.build import compile_graph
+from cbtguard.graph.contact import ContactEvent, ContactHook
 from cbtguard.graph.forgetting import Forgotten, Swept
 from cbtguard.graph.guard import Guard
+from cbtguard.graph.review import Delivery, FollowUp, ReviewAct, ReviewItem
 from cbtguard.graph.settings import Settings, load_settings
 from cbtguard.graph.talks import Talks
 from cbtguard.graph.vaults import MemoryVaults, SealedVaults, VaultStore
@@ -35,6 +37,9 @@ __all__ = [
     "Answer",
     "Citation",
     "Composer",
+    "ContactEvent",
+    "ContactHook",
+    "Delivery",
     "Draft",
     "Encoder",
     "Event",
@@ -42,6 +47,7 @@ __all__ = [
     "FakeWriter",
     "Filler",
     "Filling",
+    "FollowUp",
     "Forgotten",
     "Guard",
     "Hit",
@@ -53,6 +59,8 @@ __all__ = [
     "ReferralDesk",
     "ReferralInfo",
     "Retriever",
+    "ReviewAct",
+    "ReviewItem",
     "Route",
     "SealedVaults",
     "Services",

@@ -72,7 +72,8 @@ class Answer:
     citations: tuple[Citation, ...]
     referral: ReferralInfo | None
     reason: str
-    """``checked``, ``crisis``, ``care``, ``no_note``, ``checked_out``, ``language`` or ``fault``."""
+    """``checked``, ``crisis``, ``care``, ``no_note``, ``checked_out``, ``language``, ``held``, ``taken_over`` or
+    ``fault``."""
     writer: str | None
     """Name of the writer whose text the reply holds; None for a vetted text."""
     attempts: int
@@ -94,6 +95,8 @@ class Answer:
     region: str
     thread: str | None
     turn: int
+    review: str | None = None
+    """Id of the item that waits for a reviewer; see :meth:`Guard.follow_up`."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the answer as JSON primitives."""
@@ -135,6 +138,7 @@ class Answer:
             "region": self.region,
             "thread": self.thread,
             "turn": self.turn,
+            "review": self.review,
         }
 
 
@@ -201,6 +205,7 @@ def answer_of(state: dict[str, Any], desk: Desk, services: Services, *, thread: 
         region=state["region"],
         thread=thread,
         turn=int(state.get("turn") or 1),
+        review=state["review"] or None,
     )
 
 

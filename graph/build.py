@@ -9,7 +9,14 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves the annotations of a node
 from langgraph.types import Command
 
-from cbtguard.graph.routes import after_check, after_compose, after_opinion, after_retrieve, after_screen
+from cbtguard.graph.routes import (
+    after_check,
+    after_compose,
+    after_opinion,
+    after_refer,
+    after_retrieve,
+    after_screen,
+)
 from cbtguard.nodes import (
     Context,
     Limits,
@@ -18,6 +25,7 @@ from cbtguard.nodes import (
     check,
     fill,
     generate,
+    hold,
     opinion,
     protect,
     record,
@@ -25,6 +33,7 @@ from cbtguard.nodes import (
     retrieve,
     screen,
 )
+from cbtguard.nodes.holding import holds
 from cbtguard.safety.errors import Fault, StopFault
 
 if TYPE_CHECKING:
@@ -34,9 +43,11 @@ if TYPE_CHECKING:
 Way = TypeVar("Way", bound=str)
 
 RECURSION_LIMIT = 60
-"""LangGraph's own default is about 10,000; the longest turn needs 8 steps and two a draft."""
+"""LangGraph's own default is about 10,000; the longest turn needs 9 steps and two a draft."""
 
 
+_OF_A_PERSON = frozenset({"held", "taken_over"})
+"""Reasons whose texts say that a person reads what was written."""
 _GRACE_S = 1.0
 """An opinion ends by its own time limit; the stop that waits for it gives it this much more."""
 
@@ -46,7 +57,7 @@ class Composed(Turn):
 
 
 def build(limits: Limits | None = None) -> StateGraph[Any, Any, Any, Any]:
-    """Return the graph: protect, screen, retrieve, compose (generate <-> check, fill), refer, record.
+    """Return the graph: protect, screen, retrieve, compose (generate <-> check, fill), refer, hold, record.
 
     Every stop has a timeout and an error handler that leads on to people; every conditional edge names all
     its ends. Services and bounds come with the run's context, so one compiled graph serves any settings;
@@ -69,6 +80,7 @@ def build(limits: Limits | None = None) -> StateGraph[Any, Any, Any, Any]:
     )
     graph.add_node("reconsider", opinion.opinion, timeout=limits.opinion_s + _GRACE_S, **guarded)
     graph.add_node("refer", refer, timeout=limits.refer_s, error_handler=to_last_resort)
+    graph.add_node("hold", hold, timeout=limits.record_s, error_handler=to_unheld)
     graph.add_node("record", record, timeout=limits.record_s, error_handler=to_unrecorded)
     graph.add_edge(START, "protect")
     graph.add_edge("protect", "screen")
@@ -87,7 +99,12 @@ def build(limits: Limits | None = None) -> StateGraph[Any, Any, Any, Any]:
     )
     graph.add_conditional_edges("compose", after_compose, {"record": "record", "refer": "refer"})
     graph.add_edge("reconsider", "refer")
-    graph.add_edge("refer", "record")
+
+    def referred(state: State, runtime: Runtime[Context]) -> Literal["hold", "record"]:
+        return after_refer(state, held=holds(state, runtime.context))
+
+    graph.add_conditional_edges("refer", referred, {"hold": "hold", "record": "record"})
+    graph.add_edge("hold", "record")
     graph.add_edge("record", END)
     return graph
 
@@ -157,17 +174,29 @@ def to_refer(state: State, error: NodeError) -> Command[Literal["refer"]]:
     )
 
 
-def to_last_resort(state: State, error: NodeError, runtime: Runtime[Context]) -> Command[Literal["record"]]:
+def to_last_resort(
+    state: State, error: NodeError, runtime: Runtime[Context]
+) -> Command[Literal["hold", "record"]]:
     """The directory or the texts failed: the text that needs neither stands in."""
-    return Command(
-        goto="record",
-        update={
-            "faults": [*state["faults"], fault_of(error)],
-            "answer": None,
-            "route": "referred",
+    update: dict[str, Any] = {
+        "faults": [*state["faults"], fault_of(error)],
+        "answer": None,
+        "route": "referred",
+        "referral": last_resort(runtime.context, state["language"], state["region"]),
+    }
+    then: State = {**state, **update}  # type: ignore[typeddict-item]
+    return Command(goto=after_refer(then, held=holds(then, runtime.context)), update=update)
+
+
+def to_unheld(state: State, error: NodeError, runtime: Runtime[Context]) -> Command[Literal["record"]]:
+    """Nobody will see the turn: it is a referral like any other, and no text may say that a person reads it."""
+    update: dict[str, Any] = {"faults": [*state["faults"], fault_of(error)], "review": ""}
+    if state["referral"] is None or state["reason"] in _OF_A_PERSON:
+        update |= {
+            "reason": "fault",
             "referral": last_resort(runtime.context, state["language"], state["region"]),
-        },
-    )
+        }
+    return Command(goto="record", update=update)
 
 
 def to_unrecorded(state: State, error: NodeError, runtime: Runtime[Context]) -> Command[Any]:

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any, Self
 from cbtguard.graph.answer import Answer, Event, answer_of, events_of
 from cbtguard.graph.assemble import Unavailable, assemble, default_directory
 from cbtguard.graph.build import compile_graph
+from cbtguard.graph.contact import ContactHook, Contacts, make_contact
 from cbtguard.graph.keeping import Keeping
 from cbtguard.graph.loop import LoopThread
+from cbtguard.graph.review.methods import ReviewMethods
+from cbtguard.graph.review.queue import ReviewQueue, forget_items
 from cbtguard.graph.settings import Settings, load_settings
-from cbtguard.graph.talks import stamp as _stamp
 from cbtguard.graph.threads import ThreadNames
 from cbtguard.graph.turn import run_turn
 from cbtguard.nodes import Context, Desk, Services, fresh_turn
+from cbtguard.nodes.holding import Policy
+from cbtguard.nodes.moments import stamp
 from cbtguard.safety.errors import CbtguardError, DataError, InputError, RecordError
 from cbtguard.safety.language import OTHER, UNDETERMINED, Language, detect, normalise_language
 from cbtguard.safety.privacy.vault import Vault
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
     from cbtguard.safety.structure import Part
 
 
-class Guard:
+class Guard(ReviewMethods):
     """Answers questions through the guarded flow.
 
     Every part may be replaced: ``Guard(writer=MyWriter())``. Parts are made on first use; :meth:`warm`
@@ -46,6 +50,7 @@ class Guard:
         settings: Settings, or the path of a TOML file; read from the environment when None.
         checkpointer: Where talks are kept, in place of the setting ``threads``.
         vaults: Where the personal data of talks is kept while they last, in place of the setting ``vaults``.
+        contact: Who is told of a crisis, in place of the setting ``contact_webhook``.
         parts: Services by name: redactor, detector, retriever, library, writer, checker, referrals,
             record, clock.
 
@@ -59,6 +64,7 @@ class Guard:
         *,
         checkpointer: BaseCheckpointSaver[Any] | None = None,
         vaults: VaultStore | None = None,
+        contact: ContactHook | None = None,
         **parts: Any,
     ) -> None:
         self.settings = settings if isinstance(settings, Settings) else load_settings(settings)
@@ -68,6 +74,7 @@ class Guard:
         self._checkpointer = checkpointer
         self._keeping = Keeping(self.settings, checkpointer, vaults, clock=clock, tell=self._tell)
         self._locks = self._keeping.locks
+        self._contact = contact if contact is not None else make_contact(self.settings)
         self._lock = threading.Lock()
         self._services: Services | None = None
         self.problems: tuple[CbtguardError, ...] = ()
@@ -75,6 +82,8 @@ class Guard:
         self._names: ThreadNames | None = None
         self._graphs: dict[bool, Any] = {}
         self._region_of: Callable[[str], str] | None = None
+        self._queue: ReviewQueue | None = None
+        self._contacts: Contacts | None = None
         self._loop = LoopThread()
         self._pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="cbtguard")
 
@@ -118,6 +127,8 @@ class Guard:
             self._services.record.close()
 
     async def _aclose(self) -> None:
+        if self._contacts is not None:
+            await self._contacts.close()
         await self._keeping.close()
 
     def __enter__(self) -> Self:
@@ -294,7 +305,10 @@ class Guard:
         return await self._loop.wait(self._keeping.sweep(older_than_days))
 
     async def _forget(self, thread: str) -> Forgotten:
-        return await self._keeping.forget(str(self._thread_name(thread)))
+        name = str(self._thread_name(thread))
+        # A reviewer's copy of what was written goes first.
+        await forget_items(await self._saver(), name)
+        return await self._keeping.forget(name)
 
     # --- inside ------------------------------------------------------------------------------------------
 
@@ -311,7 +325,7 @@ class Guard:
         cleaned = clean(text, limit=self.settings.max_characters)
         asked = self._asked_language(language)
         named = audience_of(audience)
-        services = await asyncio.get_running_loop().run_in_executor(self._pool, lambda: self.services)
+        services = await self._made_services()
         where = self.region(region)
         name = self._thread_name(thread)
         async with self._locks.hold(name):
@@ -322,18 +336,27 @@ class Guard:
                 desk.on_part = lambda piece, parts: on_part(desk.vault.restore(piece), parts)
             turn = fresh_turn(
                 turn_id=uuid.uuid4().hex,
-                at=_stamp(services.clock()),
+                at=stamp(services.clock()),
                 asked_language=asked,
                 region=where,
                 language=_first_language(asked, cleaned),
             )
-            context = Context(services=services, desk=desk, limits=self._limits, pool=self._pool)
+            context = Context(
+                services=services,
+                desk=desk,
+                limits=self._limits,
+                pool=self._pool,
+                reviews=self._review_queue(services),
+            )
             state = await run_turn(graph, turn, context, thread=name, renew=vault is None)
             # An empty vault says nothing, and one that could not be renewed must not start the numbers anew.
-            if name and desk.vault.counters:
-                await self._keeping.keep(name, desk.vault)
+            # What a reviewer lets through is completed from the vault, in a talk or not.
+            kept = name or state["review"]
+            if kept and desk.vault.counters:
+                await self._keeping.keep(kept, desk.vault)
         if name:
             self._keeping.retain()
+        self._tell_contacts(state, services)
         return answer_of(state, desk, services, thread=thread)
 
     def region(self, region: str | None) -> str:
@@ -361,6 +384,9 @@ class Guard:
         wanted = language if language is not None else self.settings.language
         return "auto" if wanted.strip().lower() == "auto" else normalise_language(wanted).value
 
+    async def _made_services(self) -> Services:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: self.services)
+
     def _thread_name(self, thread: str | None) -> str | None:
         if thread is None:
             return None
@@ -370,6 +396,9 @@ class Guard:
                 "The thread id is empty or longer than 512 characters.",
                 hint="Use a short id.",
             )
+        return self._keyed_names().of(thread)
+
+    def _keyed_names(self) -> ThreadNames:
         with self._lock:
             if self._names is None:
                 key = self.settings.path("thread.key") if self._keeping.outlives else None
@@ -379,7 +408,7 @@ class Guard:
                     # Without the key no earlier talk is found, but whoever writes gets a reply.
                     self._tell(error)
                     self._names = ThreadNames()
-            return self._names.of(thread)
+            return self._names
 
     def _tell(self, error: CbtguardError) -> None:
         self.problems = (*(p for p in self.problems if p.code != error.code), error)
@@ -394,11 +423,38 @@ class Guard:
 
     async def _threaded_graph(self) -> Any:
         try:
-            self._checkpointer = (await self._keeping.talks()).saver
+            await self._saver()
         except CbtguardError as error:
-            self._tell(error)
             return Unavailable("threads", error)
         return self._graph(threaded=True)
+
+    async def _saver(self) -> BaseCheckpointSaver[Any]:
+        if self._checkpointer is None:
+            try:
+                self._checkpointer = (await self._keeping.talks()).saver
+            except CbtguardError as error:
+                self._tell(error)
+                raise
+        return self._checkpointer
+
+    def _review_queue(self, services: Services) -> ReviewQueue | None:
+        policy = Policy(self.settings.review)
+        if self._queue is None and policy is not Policy.OFF:
+            self._queue = ReviewQueue(
+                policy=policy,
+                deadline_s=self.settings.review_deadline_s,
+                services=services,
+                saver=self._saver,
+                limits=self._limits,
+                pool=self._pool,
+            )
+        return self._queue
+
+    def _tell_contacts(self, state: dict[str, Any], services: Services) -> None:
+        """Tell the contacts of a turn at a level they want to know of, beside everything else."""
+        if self._contacts is None:
+            self._contacts = Contacts(self._contact, self.settings, services, self._pool)
+        self._contacts.tell(state)
 
 
 def _first_language(asked: str, text: str) -> str:

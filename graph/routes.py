@@ -36,6 +36,11 @@ def after_opinion(state: State) -> Literal["check", "done"]:
     return "done" if state["reason"] in {"crisis", "care"} else "check"
 
 
+def after_refer(state: State, *, held: bool) -> Literal["hold", "record"]:
+    """Lay a turn that is held before a reviewer, once its vetted reply stands."""
+    return "hold" if held and state["referral"] is not None else "record"
+
+
 def after_compose(state: State) -> Literal["record", "refer"]:
     """Let a checked answer through; anything else is referred."""
     return "record" if state["answer"] is not None else "refer"

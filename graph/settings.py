@@ -93,6 +93,21 @@ class Settings(BaseSettings):
     """``memory``, or ``store`` to keep personal data of talks sealed, beside the talks; needs ``threads_key``."""
     retention_days: float | None = Field(default=None, ge=0, le=36_500, allow_inf_nan=False)
     """Days after which a talk that is not used is forgotten; unset: never."""
+    review: Literal["off", "unclear", "crisis", "all"] = "off"
+    """Which turns wait for a reviewer: ``off``; ``unclear``: level watch, a language that is mixed or not known, and
+    faults; ``crisis``: those, and crisis and emergency; ``all``."""
+    review_deadline_s: float = Field(default=900.0, gt=0, le=30 * 86_400, allow_inf_nan=False)
+    """Seconds after which the safe reply stands and a reviewer can no longer act."""
+    contact_webhook: str = Field(default="", repr=False)
+    """Address that is told of a crisis, over HTTPS (plain HTTP to this machine only); empty: nobody is told."""
+    contact_levels: tuple[Literal["watch", "crisis", "emergency"], ...] = ("crisis", "emergency")
+    """Levels of which contacts are told."""
+    contact_timeout_s: float = Field(default=5.0, gt=0, le=300, allow_inf_nan=False)
+    """Longest time for one try."""
+    contact_retries: int = Field(default=2, ge=0, le=10)
+    """Further tries where a contact could not be told."""
+    contact_key_env: str = ""
+    """Variable of the environment that holds the key with which what is sent is signed."""
     workers: int = Field(default=4, ge=1, le=64)
     """Threads in which blocking services run."""
     concurrency: int = Field(default=4, ge=1, le=1024)

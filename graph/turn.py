@@ -77,6 +77,8 @@ async def run_turn(
                 else:
                     # Another process may have given out numbers since this vault was kept.
                     context.desk.vault.advance(past.get("counters") or {})
+                if context.reviews is not None and past.get("reviews"):
+                    known["taken_over"] = await context.reviews.taken_over(past["reviews"])
             state = await graph.ainvoke(
                 {**turn, **known}, config, context=context, durability=_durability(thread)
             )
@@ -115,11 +117,14 @@ def _basics(turn: Turn) -> dict[str, str]:
 
 
 def _complete(state: Any) -> bool:
-    """Whether a final state holds a reply on one of the two routes, with what that route needs."""
+    """Whether a final state holds a reply on one of the three routes, with what that route needs."""
     if not isinstance(state, dict) or not str(state.get("reply") or "").strip():
         return False
     if state.get("route") == "answered":
         return state.get("answer") is not None and state.get("record_id") is not None
+    if state.get("route") == "held":
+        whole = state.get("referral") is not None and state.get("record_id") is not None
+        return whole and bool(state.get("review"))
     return state.get("route") == "referred" and state.get("referral") is not None
 
 

@@ -1,9 +1,10 @@
-"""The stops of the flow, each a function of state: protect, screen, retrieve, generate, check, refer, record."""
+"""The stops of the flow, each a function of state: protect, screen, retrieve, generate, check, refer, hold, record."""
 
 from cbtguard.nodes.check import check
 from cbtguard.nodes.context import Context, Desk, ReferralDesk, Services
 from cbtguard.nodes.fill import fill
 from cbtguard.nodes.generate import generate
+from cbtguard.nodes.hold import hold
 from cbtguard.nodes.limits import Limits
 from cbtguard.nodes.protect import protect
 from cbtguard.nodes.record import record
@@ -24,6 +25,7 @@ __all__ = [
     "fill",
     "fresh_turn",
     "generate",
+    "hold",
     "protect",
     "record",
     "refer",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves annotations
 
 from cbtguard.nodes.context import Context  # noqa: TC001 - LangGraph resolves annotations
+from cbtguard.nodes.holding import holds
 from cbtguard.nodes.state import State  # noqa: TC001 - LangGraph resolves annotations
 from cbtguard.nodes.stop import ask, garbage, timed
 from cbtguard.safety.referral import Referral
@@ -51,17 +52,17 @@ async def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         if not set(draft.citations) <= given and "invented_citation" not in defects:
             defects.append("invented_citation")
         if review.passed and not defects:
-            return {
-                "defects": [],
-                "mend": None,
-                "reason": "checked",
-                "answer": {
-                    "text": draft.text,
-                    "parts": review.as_dict()["parts"],
-                    "citations": list(draft.citations),
-                    "safety_note": await _safety_note(state, context),
-                },
+            answer = {
+                "text": draft.text,
+                "parts": review.as_dict()["parts"],
+                "citations": list(draft.citations),
+                "safety_note": await _safety_note(state, context),
             }
+            if holds(state, context):
+                # No state and no stream shows it before a reviewer has let it through.
+                desk.proposal = answer
+                return {"defects": [], "mend": None, "reason": "held", "answer": None}
+            return {"defects": [], "mend": None, "reason": "checked", "answer": answer}
         useless = Plan(parts=tuple(Part))
         needed = useless if _OWN & set(defects) else plan(draft.text, review)
         if desk.before is not None and Part(state["repaired"][-1]) in needed.parts:

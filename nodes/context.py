@@ -10,6 +10,7 @@ from concurrent.futures import Executor  # noqa: TC003 - LangGraph resolves the 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from cbtguard.nodes.holding import Reviews  # noqa: TC001 - LangGraph resolves the annotations of a context
 from cbtguard.nodes.limits import Limits
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cbtguard.nodes.raters.opinion import Rater
     from cbtguard.nodes.retrieval.hybrid import Retriever
     from cbtguard.nodes.retrieval.note import NoteLibrary
+    from cbtguard.nodes.state import Json
     from cbtguard.nodes.writers.task import Draft, Filler, Writer
     from cbtguard.safety.privacy.entities import Redaction, Redactor
     from cbtguard.safety.privacy.vault import Vault
@@ -141,6 +143,10 @@ class Desk:
     """The beginning of the draft that was already read."""
     audience: tuple[str, ...] = ()
     """Groups that the caller says the person belongs to; here because it is nobody else's business."""
+    proposal: Json | None = None
+    """A checked answer that waits for a reviewer."""
+    remark: str = ""
+    """What a reviewer noted for colleagues, as written."""
     lines: tuple[Line, ...] = ()
     opinion: Pending | None = None
     """The third opinion, while it is out."""
@@ -164,6 +170,8 @@ class Context:
     limits: Limits = field(default_factory=Limits)
     pool: Executor | None = None
     """Where blocking services run; None for the event loop's own threads."""
+    reviews: Reviews | None = None
+    """Where held turns wait for a person; None where none are held."""
 
     def __repr__(self) -> str:
         return "Context(...)"

@@ -8,6 +8,7 @@ from typing import Any
 from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves annotations
 
 from cbtguard.nodes.context import Context  # noqa: TC001 - LangGraph resolves annotations
+from cbtguard.nodes.holding import holds
 from cbtguard.nodes.release import Release
 from cbtguard.nodes.screen import past_turns
 from cbtguard.nodes.state import State  # noqa: TC001 - LangGraph resolves annotations
@@ -62,7 +63,8 @@ async def _draft(state: State, context: Context, task: WritingTask) -> tuple[Dra
     Beside it stands what kept parts from leaving early, if something failed.
     """
     writer = context.services.writer
-    if context.desk.on_part is None or task.attempt > 1 or not isinstance(writer, StreamingWriter):
+    alone = context.desk.on_part is None or holds(state, context)
+    if alone or task.attempt > 1 or not isinstance(writer, StreamingWriter):
         return _sound(await ask(context, "generate", writer.write, Draft, task)), None
     async with Release(state, context) as release:
         draft = _sound(await ask(context, "generate", writer.stream, Draft, task, release.told))

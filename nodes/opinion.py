@@ -70,7 +70,10 @@ def lets_out(context: Context, state: State) -> bool:
     if not task.done() or task.cancelled() or risk is None:
         return False
     heard = task.result()
-    return not isinstance(heard, Opinion) or heard.level.rank <= Level(risk["level"]).rank
+    if not isinstance(heard, Opinion):
+        # A failed opinion is a fault, and a fault may hold the turn.
+        return context.reviews is None
+    return heard.level.rank <= Level(risk["level"]).rank
 
 
 def drop(context: Context) -> None:

@@ -28,10 +28,10 @@ async def record(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
 
 
 def reply_of(state: State) -> tuple[str, str]:
-    """Return route and reply: the checked answer with its safety note, or the referral."""
+    """Return route and reply: the checked answer with its safety note, or the referral, for a reviewer or not."""
     answer, referral = state["answer"], state["referral"]
     if referral is not None:
-        return "referred", str(referral["text"])
+        return "held" if state["review"] else "referred", str(referral["text"])
     if answer is None:
         raise ValueError("a turn ends with an answer or a referral")
     note = answer["safety_note"]

@@ -33,15 +33,23 @@ async def screen(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             "risk": risk.as_dict(),
             "care": care,
             "language": language,
-            "reason": reason_of(risk.level, care, "language" if spoken == OTHER else "checked"),
+            "reason": reason_of(risk.level, care, _otherwise(state, spoken)),
         }
 
 
 def reason_of(level: Level, care: Json, otherwise: str) -> str:
-    """Return why a message goes the way it goes: a crisis and care mode go before everything else."""
+    """Return why a message goes the way it goes: a crisis goes first, then a person who took over, then care mode."""
     if level.refers:
         return "crisis"
+    if otherwise == "taken_over":
+        return otherwise
     return "care" if care["active"] else otherwise
+
+
+def _otherwise(state: State, spoken: str) -> str:
+    if state["taken_over"]:
+        return "taken_over"
+    return "language" if spoken == OTHER else "checked"
 
 
 def next_care(care: Json, level: Level, care_turns: int) -> Json:

@@ -45,6 +45,10 @@ class Turn(TypedDict):
     reply: str
     """What leaves, with placeholders; empty until recorded."""
     record_id: str | None
+    taken_over: str
+    """Item by which a person took the talk over, so that the flow writes nothing of its own; empty where none did."""
+    review: str
+    """Id of the item that waits for a reviewer; empty where none does."""
 
 
 class State(Turn):
@@ -65,6 +69,8 @@ class State(Turn):
     """Number of that turn."""
     counters: dict[str, int]
     """Highest placeholder number per entity type, so that a lost vault never confuses two people."""
+    reviews: list[str]
+    """Items of this talk that waited or wait for a reviewer, oldest first."""
 
 
 def fresh_turn(*, turn_id: str, at: str, asked_language: str, region: str, language: str = "") -> Turn:
@@ -91,6 +97,8 @@ def fresh_turn(*, turn_id: str, at: str, asked_language: str, region: str, langu
         redactions={},
         reply="",
         record_id=None,
+        taken_over="",
+        review="",
     )
 
 

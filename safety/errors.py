@@ -8,6 +8,8 @@
     ├── RecordError       record.*      the record cannot be opened, read, written or trusted
     ├── WriterError       writer.*      a writer cannot produce a draft
     ├── OpinionError      opinion.*     a rater cannot give an opinion
+    ├── ReviewError       review.*      a reviewer's act cannot be done
+    ├── ContactError      contact.*     a contact could not be told
     └── StopFault         stop.*        a stop of the flow failed; the flow refers and goes on
 
 Messages never quote what a person wrote: an error travels to logs, traces and issue trackers.
@@ -75,6 +77,14 @@ class WriterError(CbtguardError):
 
 class OpinionError(CbtguardError):
     """A rater cannot give an opinion."""
+
+
+class ReviewError(CbtguardError):
+    """A reviewer's act cannot be done; the item stays as it was, unless its time is over."""
+
+
+class ContactError(CbtguardError):
+    """A contact could not be told; the reply was not waiting for it."""
 
 
 class Fault(StrEnum):

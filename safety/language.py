@@ -64,6 +64,19 @@ def detect(text: str) -> str:
     return _latin_language(text, mixed=han > 0) if latin else UNDETERMINED
 
 
+def is_mixed(text: str) -> bool:
+    """Whether a text is in more than one language: a quarter of it in each of two, or a part in an unknown script.
+
+    A borrowed word or a name in Latin letters does not make a text mixed.
+    """
+    han, latin, kana, other = _scripts(_PLACEHOLDER.sub(" ", text))
+    # One Chinese character says about as much as three or four letters.
+    known, unknown = han * 4 + latin, kana * 4 + other
+    if unknown > 0.1 * (known + unknown):
+        return known > 0
+    return min(han * 4, latin) * 4 >= known > 0
+
+
 def _scripts(text: str) -> tuple[int, int, int, int]:
     """Count Han, Latin, kana and all other letters."""
     counts = {"han": 0, "latin": 0, "kana": 0, "other": 0}

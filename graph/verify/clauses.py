@@ -21,6 +21,8 @@ _REPLIED = re.compile(r"'reply': (?:'[^']|\"[^\"])")
 _MODELS = ("opinion", "retrieve", "generate", "check")
 _BESIDE = ("opinion", "prefix", "opened")
 """Without these a turn goes on; a fault of theirs only has to leave a trace."""
+_TO_PEOPLE = ("referred", "held")
+"""Routes whose reply is a vetted text; on the second a reviewer looks at the turn as well."""
 _GRAVE = ("crisis", "crisis_other", "emergency")
 _RAISED = ("graver", "graver_late", "emergency")
 """Opinions that make a crisis of a message."""
@@ -49,7 +51,7 @@ def crisis_ends_in_people(seen: Observation, referrals: Referrals) -> Iterator[s
     screened = seen.chose("screen") in _GRAVE
     if not screened and seen.chose("opinion") not in _RAISED:
         return
-    if seen.state.get("route") != "referred":
+    if seen.state.get("route") not in _TO_PEOPLE:
         yield f"a crisis ended as {seen.state.get('route')!r}"
     if screened and any(what in {"generate", "opinion"} for _, what, _ in seen.calls):
         yield "a writer was asked although the question is a crisis"
@@ -85,8 +87,18 @@ def only_checked_text(seen: Observation, referrals: Referrals) -> Iterator[str]:
             yield "an answer left although the last check did not pass"
     elif not _vetted(reply, referrals, seen):
         yield "a reply that is no answer is not a vetted text"
+    yield from _waiting(seen)
     yield from _read_early(seen)
     yield from _remarks(seen)
+
+
+def _waiting(seen: Observation) -> Iterator[str]:
+    """A draft that waits for a reviewer has passed the check and is visible all the same nowhere."""
+    if seen.state.get("route") != "held":
+        return
+    shown = (repr(seen.state), seen.snapshot, *(chunk for _, chunk in seen.chunks))
+    if any(mark in text for mark in seen.drafts for text in shown):
+        yield "a draft that waits for a reviewer is visible"
 
 
 def _remarks(seen: Observation) -> Iterator[str]:
@@ -131,7 +143,7 @@ def fail_closed(seen: Observation, _: Referrals) -> Iterator[str]:
     if not str(seen.state.get("reply", "")).strip():
         yield "the turn ended in silence"
     # A third opinion that fails is no opinion; it only has to leave a trace.
-    if _failed(seen) and seen.state.get("route") != "referred":
+    if _failed(seen) and seen.state.get("route") not in (_TO_PEOPLE if _opened(seen) else ("referred",)):
         yield f"after a fault the turn ended as {seen.state.get('route')!r}"
     silent = seen.chose("opinion") in {
         "malformed",
@@ -142,8 +154,13 @@ def fail_closed(seen: Observation, _: Referrals) -> Iterator[str]:
     if seen.faults() and not seen.state.get("faults"):
         yield "a fault left no trace in the state"
     odd = {"leaky", "unknown_note", "no_line"}
-    if any(c.outcome in odd for c in seen.choices) and seen.state.get("route") != "referred":
+    if any(c.outcome in odd for c in seen.choices) and seen.state.get("route") not in _TO_PEOPLE:
         yield "after nonsense the turn did not end in the referral"
+    if not _opened(seen):
+        if seen.state.get("route") == "held":
+            yield "a turn is held although nobody was asked to look at it"
+        if seen.state.get("reason") in {"held", "taken_over"}:
+            yield "the reply says that a person reads it although nobody will"
 
 
 def one_record(seen: Observation, _: Referrals) -> Iterator[str]:
@@ -211,7 +228,7 @@ def nobody_abandoned(turns: tuple[Observation, ...], referrals: Referrals) -> It
         elif caring and level == "watch":
             calm = 0
         if caring:
-            if route != "referred":
+            if route not in _TO_PEOPLE:
                 yield f"turn {number} of a talk in care mode was not met by care"
             if reply == previous:
                 yield f"turn {number} repeats the words of the turn before"
@@ -224,6 +241,11 @@ def nobody_abandoned(turns: tuple[Observation, ...], referrals: Referrals) -> It
 
 def _vetted(reply: str, referrals: Referrals, seen: Observation) -> bool:
     return referrals.is_vetted(reply) or reply == referrals.last_resort(str(seen.state.get("language")))
+
+
+def _opened(seen: Observation) -> bool:
+    """Whether the turn lies before a reviewer."""
+    return seen.chose("hold") == "ok"
 
 
 def _opened_before(seen: Observation) -> bool:

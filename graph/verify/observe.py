@@ -101,14 +101,19 @@ async def observe(
     modes: tuple[str, ...] = MODES,
     now: Any = None,
     reads_along: bool = False,
+    reviews: Any = None,
+    turn_id: str = "t1",
 ) -> Observation:
-    """Run one turn and return all that could be seen of it; ``reads_along``: somebody takes parts early."""
+    """Run one turn and return all that could be seen of it; ``reads_along``: somebody takes parts early.
+
+    ``reviews`` is where held turns wait; None where none are held.
+    """
     desk = Desk(text=QUESTION, vault=vault or Vault())
     released: list[tuple[int, str]] = []
     if reads_along:
         desk.on_part = lambda piece, _: released.append((run.log.sequence, piece))
-    context = Context(services=run.services(), desk=desk, limits=limits)
-    turn = fresh_turn(turn_id="t1", at="2026-01-01T00:00:00.000Z", asked_language="auto", region=REGION)
+    context = Context(services=run.services(), desk=desk, limits=limits, reviews=reviews)
+    turn = fresh_turn(turn_id=turn_id, at="2026-01-01T00:00:00.000Z", asked_language="auto", region=REGION)
     watched = _Watched(graph, run, modes)
     lines = _Lines()
     root = logging.getLogger()

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from langgraph.checkpoint.memory import InMemorySaver
 
 from cbtguard.graph import build as wiring
+from cbtguard.graph.review.wiring import compile_review
 from cbtguard.graph.threads import serializer
+from cbtguard.graph.verify import reviewed
 from cbtguard.graph.verify.clauses import CLAUSES, TALK_CLAUSE, TALK_TITLE, nobody_abandoned
 from cbtguard.graph.verify.clock import VirtualLoop
 from cbtguard.graph.verify.observe import MODES, Observation, observe
@@ -62,6 +64,8 @@ class Proof:
     """Single turns explored."""
     talks: int = 0
     """Talks of several turns explored."""
+    acts: int = 0
+    """Acts of reviewers explored."""
     checks: dict[str, int] = field(default_factory=dict)
     """Clause to how often it was checked."""
     violations: list[Violation] = field(default_factory=list)
@@ -80,6 +84,7 @@ class Proof:
             "holds": self.holds,
             "paths": self.paths,
             "talks": self.talks,
+            "acts": self.acts,
             "clauses": [
                 {
                     "id": c,
@@ -142,7 +147,7 @@ def prove(
         progress=progress,
         full=full,
     )
-    for part in (_single_turns, _bounds, _streams, _opinions, _talks, _opinion_talks):
+    for part in (_single_turns, _bounds, _streams, _opinions, _reviews, _talks, _opinion_talks):
         part(run)
         if run.over:
             break
@@ -241,6 +246,38 @@ def _streamed(run: _Run, limits: Limits, kind: type[Script], *, rater: bool) -> 
             prefix = script.next_prefix()
     finally:
         loop.close()
+
+
+def _reviews(run: _Run) -> None:
+    """Held turns: whatever is held and why, all that a reviewer can do with it, and all that can fail meanwhile."""
+    saver = InMemorySaver(serde=serializer())
+    graph = run.compile_graph(reviewed.LIMITS, checkpointer=saver)
+    review = compile_review(reviewed.LIMITS, checkpointer=saver)
+    loop = VirtualLoop()
+    prefix: tuple[int, ...] | None = ()
+    try:
+        while prefix is not None and not run.over:
+            script = reviewed.Holding(prefix)
+            scripted = run.scripted(script, faults=_FAULTS_BESIDE)
+            seen, acted = loop.run(reviewed.act_on(graph, review, scripted, now=loop.time))
+            run.check(seen)
+            run.proof.paths += 1
+            if acted is not None:
+                _check_act(run, acted, script, scripted)
+            run.tell(run.proof.paths, 200)
+            prefix = script.next_prefix()
+    finally:
+        loop.close()
+
+
+def _check_act(run: _Run, acted: reviewed.Acted, script: Script, scripted: Scripted) -> None:
+    run.proof.acts += 1
+    if acted.next is not None:
+        run.check(acted.next)
+    found = list(reviewed.reviewed(acted, run.referrals))
+    for clause in reviewed.CLAUSES:
+        whats = [what for broken, what in found if broken == clause]
+        run.proof.add(clause, whats, tuple(script.choices), scripted.log.calls)
 
 
 def _bounds(run: _Run) -> None:

@@ -51,6 +51,11 @@ FILLED = "填补标记"
 SENTENCES = "{mark}：我能理解你睡不着的难受。心里有一个念头。可以试试看。"
 REFER = ("ok", "no_line")
 RECORD = ("ok",)
+HOLD = ("ok",)
+ACT_TEXT = ("clean", "identifier")
+ACT_CHECK = ("clean", "means", "leak")
+WORDS = "人工标记：我是值班的工作人员，你现在安全吗？"
+"""What the reviewer writes in place of a draft."""
 
 _LEVELS = {
     "none": (Level.NONE, (), Subject.SELF),
@@ -116,6 +121,7 @@ class Scripted:
         self.script = script
         self.log = Log()
         self.kept = MemoryRecord()
+        self.now = 1_800_000_000.0
         self._referrals = referrals
         self._library = library
         self._faults = faults
@@ -139,9 +145,18 @@ class Scripted:
         return Services(
             library=self._library,
             writer=_StreamingWriter(self) if self._streams else _Writer(self),
-            clock=lambda: 1_800_000_000.0,
+            clock=lambda: self.now,
             **parts,
         )
+
+    def reviewing(self) -> Services:
+        """Return the services of a reviewer's act; its outcomes are named apart from those of the turn."""
+        parts: dict[str, Any] = {
+            "redactor": _ActRedactor(self),
+            "checker": _ActChecker(self),
+            "record": _ActRecord(self),
+        }
+        return dataclasses.replace(self.services(), **parts)
 
     async def outcome(
         self, stop: str, alternatives: tuple[str, ...], payload: object, faults: tuple[str, ...] | None = None
@@ -361,3 +376,48 @@ class _Record(_Part):
 
     def close(self) -> None:
         self.run.kept.close()
+
+
+class _ActRedactor(_Part):
+    async def redact(self, text: str, vault: Vault) -> Any:
+        outcome = await self.run.outcome("act_text", ACT_TEXT, "", FAULTS)
+        if outcome == "garbage":
+            return text
+        if outcome == "clean":
+            return Redaction(text=text, entities=(), placeholders=())
+        found = Entity(type=EntityType.PERSON, start=0, end=2, score=1.0, explanation="scripted")
+        mark = vault.placeholder(EntityType.PERSON, text[:2], "zh")
+        return Redaction(text=mark + text[2:], entities=(found,), placeholders=(mark,))
+
+
+class _ActChecker(_Part):
+    async def check(self, question: str, answer: str, **named: Any) -> Any:
+        outcome = await self.run.outcome("act_check", ACT_CHECK, (question, sorted(named)), FAULTS)
+        if outcome == "garbage":
+            return True
+        del answer
+        absent = PartFinding(present=False, evidence="", start=0, end=0, score=0.0)
+        codes = () if outcome == "clean" else (outcome,)
+        defects = tuple(Defect(code=code, evidence="", reason="-", reason_zh="-") for code in codes)
+        return Review(parts=dict.fromkeys(Part, absent), defects=defects)
+
+
+class _ActRecord(_Record):
+    async def append(self, entry: TurnEntry) -> StoredEntry | None:
+        outcome = await self.run.outcome("act_record", RECORD, entry, FAULTS)
+        return None if outcome == "garbage" else self.run.kept.append(entry)
+
+
+class ScriptedQueue:
+    """The real queue behind the script: the opening of an item may fail in every way there is."""
+
+    def __init__(self, run: Scripted, queue: Any) -> None:
+        self.policy = queue.policy
+        self.taken_over = queue.taken_over
+        self._run = run
+        self._queue = queue
+
+    async def open(self, item: dict[str, Any]) -> Any:
+        """Open an item, or fail as the script says."""
+        outcome = await self._run.outcome("hold", HOLD, "", FAULTS)
+        return None if outcome == "garbage" else await self._queue.open(item)

@@ -36,7 +36,7 @@ class YearCounts:
         zone: Time zone that the year is of.
         turns: Turns that ended in the year, in an answer or a referral.
         answered: Turns that ended in an answer.
-        referred: Turns that ended in a referral instead of an answer.
+        referred: Turns that ended in a referral instead of an answer, held for a reviewer or not.
         crisis_referrals: Referrals at level crisis or emergency: crisis service referrals issued.
         care_referrals: Referrals below these levels, to somebody who was in crisis earlier in the talk.
         other_referrals: Referrals in place of an answer for any other reason.
@@ -76,6 +76,11 @@ class YearCounts:
                 yield "referrals", level, kind, n
 
 
+_REFERRED: Final = frozenset({"referred", "held"})
+"""Routes that end in a vetted text; on the second a reviewer looks at the turn as well."""
+_ACTS: Final = frozenset({"approved", "replaced", "taken_over", "released"})
+"""What a reviewer may do with a turn; that nobody came in time and that a talk was handed back are no such acts."""
+
 _WHOLES: Final = (
     "turns",
     "answered",
@@ -111,7 +116,7 @@ def count_year(entries: Iterable[StoredEntry], year: int, *, zone: str = "UTC") 
         if not _in_year(entry.at, year, where):
             continue
         wholes.update(_marks(entry))
-        if entry.route == "referred":
+        if entry.route in _REFERRED:
             levels[entry.level] += 1
             for kind in dict.fromkeys(entry.kinds or (NO_KIND,)):
                 kinds[kind][entry.level] += 1
@@ -125,8 +130,10 @@ def count_year(entries: Iterable[StoredEntry], year: int, *, zone: str = "UTC") 
 
 
 def _marks(entry: TurnEntry) -> Iterator[str]:
-    if entry.route not in {"answered", "referred"}:
+    if entry.route not in {"answered", *_REFERRED}:
         yield "other_entries"
+        if entry.route == "reviewed" and entry.review is not None and entry.review.act in _ACTS:
+            yield "reviewed"
         return
     yield "turns"
     if entry.review is not None:

@@ -62,6 +62,10 @@ class Reason(StrEnum):
     """The language is not one the guards know."""
     TOO_LONG = "too_long"
     """The text is longer than one turn may be."""
+    HELD = "held"
+    """A checked answer waits for a reviewer."""
+    TAKEN_OVER = "taken_over"
+    """A person has taken the talk over; the flow stays out of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

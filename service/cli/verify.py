@@ -64,7 +64,8 @@ def verify_command(json_file: str | None, mermaid_file: str | None, full: bool) 
 def table(proof: Proof) -> str:
     """Return the proof as text: a line a clause, then each counterexample as a trace."""
     data = proof.as_dict()
-    lines = [f"{proof.paths} single turns and {proof.talks} talks of the compiled graph explored", ""]
+    explored = f"{proof.paths} single turns and {proof.talks} talks of the compiled graph explored"
+    lines = [f"{explored}, with {proof.acts} acts of reviewers", ""]
     lines.append(f"{'clause':<8}{'':<28}{'checked':>9}{'violations':>12}")
     for clause in data["clauses"]:
         mark = "holds" if not clause["violations"] else "BROKEN"

@@ -21,7 +21,7 @@ from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves the an
 from langgraph.types import Command
 
 from cbtguard.graph import build as wiring
-from cbtguard.graph.verify import Proof, Violation, error_routes, mermaid, prove
+from cbtguard.graph.verify import Proof, Violation, error_routes, mermaid, prove, reviewed
 from cbtguard.graph.verify.clauses import CLAUSES, TALK_CLAUSE
 from cbtguard.graph.verify.clock import Hang, VirtualLoop
 from cbtguard.graph.verify.observe import observe
@@ -736,7 +736,8 @@ def test_every_stop_has_an_error_route() -> None:
         "retrieve": ("refer",),
         "compose": ("refer",),
         "reconsider": ("refer",),
-        "refer": ("record",),
+        "refer": ("hold", "record"),
+        "hold": ("record",),
         "record": (END,),
     }
     assert error_routes(without_handlers()) == {}
@@ -746,7 +747,7 @@ def test_the_picture_shows_every_stop_and_every_route() -> None:
     picture = mermaid(wiring.compile_graph())
     lines = [line.strip() for line in picture.splitlines()]
     assert lines[0] == "flowchart TD"
-    for stop in ("protect", "screen", "retrieve", "generate", "check", "refer", "record"):
+    for stop in ("protect", "screen", "retrieve", "generate", "check", "refer", "hold", "record"):
         assert lines.count(f"{stop}[{stop}]") == 1
     assert "subgraph compose" in lines
     assert lines.count("end") == 1
@@ -766,13 +767,17 @@ def test_the_picture_shows_every_stop_and_every_route() -> None:
         "check -- generate --> generate",
         "compose -- record --> record",
         "compose -- refer --> refer",
-        "refer --> record",
+        "refer -- record --> record",
+        "refer -- hold --> hold",
+        "hold --> record",
         "record --> end_",
         *(
             f"{stop} -. error, timeout .-> refer"
             for stop in ("protect", "screen", "retrieve", "compose", "reconsider")
         ),
         "refer -. error, timeout .-> record",
+        "refer -. error, timeout .-> hold",
+        "hold -. error, timeout .-> record",
         "record -. error, timeout .-> end_",
     ):
         assert lines.count(route) == 1, route
@@ -801,7 +806,7 @@ def broken_proof() -> Proof:
 
 def test_a_proof_as_json() -> None:
     data = json.loads(json.dumps(broken_proof().as_dict()))
-    assert list(data) == ["holds", "paths", "talks", "clauses", "violations"]
+    assert list(data) == ["holds", "paths", "talks", "acts", "clauses", "violations"]
     assert data["holds"] is False
     assert [clause["id"] for clause in data["clauses"]] == [f"S{n}" for n in range(1, 9)]
     sixth = data["clauses"][5]
@@ -829,6 +834,10 @@ def test_a_proof_as_table() -> None:
     assert table(Proof()).splitlines()[-1] == "The contract holds."
 
 
+def one_held_turn(_: Script, stop: str, alternatives: tuple[str, ...]) -> tuple[str, ...]:
+    return ("watch",) if stop == "screen" else alternatives[:1]
+
+
 @pytest.mark.parametrize("sound", [True, False])
 def test_the_command_tells_and_exits(
     sound: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -836,6 +845,7 @@ def test_the_command_tells_and_exits(
     # The full proof takes a minute: without faults, and over talks of one kind, it takes a second.
     monkeypatch.setattr(proving, "Scripted", partial(Scripted, faults=()))
     monkeypatch.setattr(proving, "_TALK_LEVELS", ("crisis",))
+    monkeypatch.setattr(reviewed.Holding, "_few", one_held_turn)
     if not sound:
         the_record_keeps_the_turn_twice(monkeypatch)
     with pytest.raises(SystemExit) as ended:

@@ -12,6 +12,7 @@ from cbtguard.safety.language import (
     UNDETERMINED,
     Language,
     detect,
+    is_mixed,
     normalise_language,
     to_simplified,
     to_traditional,
@@ -140,3 +141,21 @@ def test_to_simplified_keeps_the_length_and_settles(text: str) -> None:
 def test_to_traditional_by_phrase_and_region(text: str, taiwan: str, hong_kong: str) -> None:
     assert to_traditional(text) == taiwan
     assert to_traditional(text, region="HK") == hong_kong
+
+
+@pytest.mark.parametrize(
+    ("text", "mixed"),
+    [
+        ("最近总是睡不着，一躺下就想工作的事", False),
+        ("我的boss总是push我加班，压力很大", False),
+        ("<PERSON1>，我睡不着，<EMAIL_ADDRESS1>", False),
+        ("I can't sleep, and 李 keeps calling", False),
+        ("最近总是睡不着 and I keep thinking about work all night long", True),
+        ("眠れない，我睡不着", True),
+        ("사는 게 힘들어 我不想说了", True),
+        ("👍👍", False),
+        ("", False),
+    ],
+)
+def test_a_message_in_two_languages_is_mixed(text: str, mixed: bool) -> None:
+    assert is_mixed(text) is mixed

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cbtguard.lab.evaluate.structure import StructureReport, half_of, measure, read_answers
 from cbtguard.lab.structure.corpus import read_corpus
 from cbtguard.safety.errors import DataError
 from cbtguard.safety.structure import Part, StructureChecker
