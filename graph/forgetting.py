@@ -81,6 +81,8 @@ async def forget(name: str, talks: Talks, vaults: VaultStore) -> Forgotten:
         RecordError: When a store cannot be used; then something of the talk may be left, and it can be tried again.
     """
     vault = await asyncio.to_thread(vaults.forget, name)
+    for item in await talks.belonging(name):
+        await talks.forget(item)
     checkpoints = await talks.forget(name)
     return Forgotten(name=name, checkpoints=checkpoints, vault=vault, wiped=await _wipe(talks, vaults))
 
@@ -99,6 +101,8 @@ async def sweep(before: str, talks: Talks, vaults: VaultStore, locks: ThreadLock
             if name not in await talks.idle(before, name):
                 continue
             dropped += bool(await asyncio.to_thread(vaults.forget, name))
+            for item in await talks.belonging(name):
+                await talks.forget(item)
             checkpoints += await talks.forget(name)
             forgotten += 1
     # Vaults whose talks are gone already, by other hands.

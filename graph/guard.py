@@ -16,7 +16,7 @@ from cbtguard.graph.contact import ContactHook, Contacts, make_contact
 from cbtguard.graph.keeping import Keeping
 from cbtguard.graph.loop import LoopThread
 from cbtguard.graph.review.methods import ReviewMethods
-from cbtguard.graph.review.queue import ReviewQueue, forget_items
+from cbtguard.graph.review.queue import ReviewQueue
 from cbtguard.graph.settings import Settings, load_settings
 from cbtguard.graph.threads import ThreadNames
 from cbtguard.graph.turn import run_turn
@@ -305,10 +305,7 @@ class Guard(ReviewMethods):
         return await self._loop.wait(self._keeping.sweep(older_than_days))
 
     async def _forget(self, thread: str) -> Forgotten:
-        name = str(self._thread_name(thread))
-        # A reviewer's copy of what was written goes first.
-        await forget_items(await self._saver(), name)
-        return await self._keeping.forget(name)
+        return await self._keeping.forget(str(self._thread_name(thread)))
 
     # --- inside ------------------------------------------------------------------------------------------
 

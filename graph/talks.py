@@ -24,6 +24,9 @@ USED_AT = "used_at"
 SERVERS = ("postgresql://", "postgres://")
 """Beginnings of a connection string."""
 
+TALK = "talk"
+"""Key of the metadata of checkpoints that belong to a talk without being of it, as a reviewer's items do: its name."""
+
 _GREGORIAN = 0x01B21DD213814000
 """From 1582-10-15, where the time of a UUID begins, to 1970, in steps of 100 ns."""
 
@@ -66,6 +69,11 @@ class Talks:
                 hint="Use one with adelete_thread; `check_thread_store` tells whether one is fit.",
             ) from error
         return found
+
+    async def belonging(self, thread: str) -> tuple[str, ...]:
+        """Return the names of the threads that belong to a talk and are to go with it, in order."""
+        found = self.saver.alist(None, filter={TALK: thread})
+        return tuple(sorted({kept.config["configurable"]["thread_id"] async for kept in found}))
 
     async def wipe(self) -> bool:
         """See that nothing of what was deleted is left behind in files; return whether that could be done."""

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from cbtguard.graph.sealed import judge, new_probe, serializer
-from cbtguard.graph.talks import USED_AT, Talks, idle_of
+from cbtguard.graph.talks import TALK, USED_AT, Talks, idle_of
 from cbtguard.safety.errors import RecordError
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ _COUNT: Final = f"SELECT count(*) AS found FROM {SCHEMA}.checkpoints WHERE threa
 _LAST: Final = f"""
     SELECT thread_id, max(checkpoint_id) AS checkpoint, max(metadata ->> '{USED_AT}') AS used_at
     FROM {SCHEMA}.checkpoints WHERE %s::text IS NULL OR thread_id = %s GROUP BY thread_id
+"""  # noqa: S608 - constants
+_BELONGING: Final = f"""
+    SELECT DISTINCT thread_id FROM {SCHEMA}.checkpoints WHERE metadata ->> '{TALK}' = %s ORDER BY thread_id
 """  # noqa: S608 - constants
 
 
@@ -111,6 +114,13 @@ class PostgresTalks(Talks):
                     query = f"DELETE FROM {SCHEMA}.{table} WHERE thread_id = %s"  # noqa: S608 - constants
                     await connection.execute(query, (thread,))
         return int(row["found"])
+
+    async def belonging(self, thread: str) -> tuple[str, ...]:
+        """Return the names of the threads that belong to a talk; nothing is opened for it."""
+        with translated(self._place):
+            async with self._pool.connection() as connection:
+                rows = await _rows(connection, _BELONGING, (thread,))
+        return tuple(row["thread_id"] for row in rows)
 
     async def wipe(self) -> bool:
         """Return False: the server keeps what was deleted until it cleans up (VACUUM), and in its own logs."""

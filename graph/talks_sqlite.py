@@ -11,7 +11,7 @@ import aiosqlite
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from cbtguard.graph.sealed import judge, new_probe, serializer
-from cbtguard.graph.talks import USED_AT, Talks, idle_of
+from cbtguard.graph.talks import TALK, USED_AT, Talks, idle_of
 from cbtguard.safety.errors import RecordError
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ _LAST: Final = f"""
     SELECT thread_id, max(checkpoint_id), max(json_extract(CAST(metadata AS TEXT), '$.{USED_AT}'))
     FROM checkpoints WHERE ? IS NULL OR thread_id = ? GROUP BY thread_id
 """  # noqa: S608 - a constant
+_BELONGING: Final = f"""
+    SELECT DISTINCT thread_id FROM checkpoints
+    WHERE json_extract(CAST(metadata AS TEXT), '$.{TALK}') = ? ORDER BY thread_id
+"""  # noqa: S608 - the same
 
 
 class SqliteTalks(Talks):
@@ -75,6 +79,12 @@ class SqliteTalks(Talks):
                 [(found,)] = await self._rows(_COUNT, (thread,))
             await self.saver.adelete_thread(thread)
         return int(found)
+
+    async def belonging(self, thread: str) -> tuple[str, ...]:
+        """Return the names of the threads that belong to a talk; nothing is opened for it."""
+        with translated(self.path):
+            async with self.saver.lock:
+                return tuple(name for (name,) in await self._rows(_BELONGING, (thread,)))
 
     async def wipe(self) -> bool:
         """Empty the write-ahead log; False where another process holds it, and old pages stay in it for now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves annotations
@@ -44,6 +45,9 @@ async def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             notes=[note["note_id"] for note in state["notes"]],
             citations=draft.citations,
         )
+        note = await _safety_note(state, context)
+        if note is not None:
+            review = _with_note(review)
         defects = [defect.code for defect in review.defects]
         if desk.vault.known(draft.text):
             defects.append("identifier")
@@ -56,7 +60,7 @@ async def check(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
                 "text": draft.text,
                 "parts": review.as_dict()["parts"],
                 "citations": list(draft.citations),
-                "safety_note": await _safety_note(state, context),
+                "safety_note": note,
             }
             if holds(state, context):
                 # No state and no stream shows it before a reviewer has let it through.
@@ -102,6 +106,12 @@ def remedy(state: State, context: Context, needed: Plan, draft: Draft, review: R
     if context.services.filler is not None and len(parts) <= limits.fills:
         return {"how": "fill", "parts": parts}
     return None
+
+
+def _with_note(review: Review) -> Review:
+    """Return a verdict on the answer as it leaves: the note that goes with it asks and names who can help."""
+    kept = tuple(defect for defect in review.defects if defect.code != "unhandled_risk")
+    return review if len(kept) == len(review.defects) else replace(review, defects=kept)
 
 
 async def _safety_note(state: State, context: Context) -> dict[str, Any] | None:

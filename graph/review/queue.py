@@ -14,7 +14,7 @@ from cbtguard.graph.review.claims import claim
 from cbtguard.graph.review.items import ReviewItem, shown
 from cbtguard.graph.review.refusals import refusal
 from cbtguard.graph.review.wiring import compile_review
-from cbtguard.graph.talks import USED_AT
+from cbtguard.graph.talks import TALK, USED_AT, stamp
 from cbtguard.nodes import Context, Desk, Limits
 from cbtguard.nodes.moments import seconds, stamp
 from cbtguard.nodes.reviewer import NOBODY, Act, ItemState, Resumed, Status, fresh_item
@@ -91,10 +91,6 @@ class ReviewQueue:
             if state is not None and state["status"] == Status.TAKEN_OVER:
                 return item
         return ""
-
-    async def forget(self, thread: str) -> int:
-        """Delete all items of a talk, named by its keyed hash, and return how many there were."""
-        return await forget_items(await self._saver(), thread)
 
     async def waiting(self) -> tuple[ReviewItem, ...]:
         """Return what waits for a reviewer, the oldest first: open items, and talks that were taken over.
@@ -196,7 +192,7 @@ class ReviewQueue:
         config = self._config(item)
         config["metadata"] = {**_MARK, USED_AT: stamp(self._services.clock())}
         if talk:
-            config["metadata"]["talk"] = talk
+            config["metadata"][TALK] = talk
         return await _apart(graph.ainvoke(given, config, context=context, durability="exit"))
 
     async def _compiled(self) -> Any:
@@ -207,15 +203,6 @@ class ReviewQueue:
     @staticmethod
     def _config(item: str) -> Any:
         return {"configurable": {"thread_id": f"review-{item}"}, "metadata": _MARK, "callbacks": []}
-
-
-async def forget_items(saver: BaseCheckpointSaver[Any], thread: str) -> int:
-    """Delete all items of a talk, named by its keyed hash, and return how many there were."""
-    of_talk = {**_MARK, "talk": thread}
-    names = {kept.config["configurable"]["thread_id"] async for kept in saver.alist(None, filter=of_talk)}
-    for name in names:
-        await saver.adelete_thread(name)
-    return len(names)
 
 
 async def _apart(work: Coroutine[Any, Any, T]) -> T:

@@ -18,6 +18,7 @@ from cbtguard.lab.risk.fit import Options, fit
 from cbtguard.lab.risk.folds import folds
 from cbtguard.lab.risk.lines import Line, distinct, read_folder, read_labelled
 from cbtguard.lab.risk.measure import false_alarms, recall, table
+from cbtguard.lab.risk.otherwise import otherwise
 from cbtguard.lab.risk.predictions import of_held, save
 from cbtguard.lab.risk.thresholds import Bounds, Held, levels_of, platt, thresholds
 from cbtguard.lab.risk.tune import States, states_of, tune
@@ -94,9 +95,12 @@ def cross_validate(
 
 
 def _states(lines: Sequence[Line], say: Callable[[str], None]) -> States:
-    """The states of the lines in scripts that are read for sense; of no others."""
+    """The states of the lines in scripts that are read for sense, also said otherwise; of no others."""
     plain = [normalise(line.text).text for line in lines]
-    return states_of([text if script_of(text) in READ_FOR_SENSE else None for text in plain], say)
+    read = [text if script_of(text) in READ_FOR_SENSE else None for text in plain]
+    part = folds([line.text for line in lines], FOLDS)
+    again = states_of(otherwise(lines, read, part), say)
+    return replace(states_of(read, say), again=again.tokens)
 
 
 def report(lines: Sequence[Line], trained: Trained) -> list[str]:

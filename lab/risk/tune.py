@@ -11,7 +11,7 @@ import numpy as np
 
 from cbtguard.safety.e5.engine import DIMENSIONS, engine
 from cbtguard.safety.risk.model import Kind, Level, Subject
-from cbtguard.safety.risk.neural import PREFIX, Tuned, unpointed
+from cbtguard.safety.risk.neural import PREFIX, Tuned
 from cbtguard.safety.risk.weights import HEADS, LEVEL_HEADS, OTHER_HEAD
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _DROPPED_TOKENS, _DROPPED = 0.1, 0.2
 _HINT_WEIGHT = 0.3
 _SHARES = {"crisis": 2.0, "watch": 1.0, "emergency": 1.0}
 _OTHERS = 0.5
+_OTHERWISE = 0.4
+"""How often a line is shown as it was said otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,13 +42,15 @@ class States:
     """What the lower half of the encoder makes of each line, kept so that it is asked once."""
 
     tokens: tuple[NDArray[np.float16], ...]
+    again: tuple[NDArray[np.float16], ...] = ()
+    """The same of each line said otherwise (see :mod:`cbtguard.lab.risk.otherwise`), where there is that."""
 
 
 def states_of(texts: Sequence[str | None], say: Callable[[str], None]) -> States:
     """Return the states of normalised lines, of None for those that are not read; about 20 ms a line."""
     encoder = engine()
     kept: list[NDArray[np.float16]] = [np.zeros((0, DIMENSIONS), np.float16)] * len(texts)
-    plain = ["" if text is None else PREFIX + unpointed(text) for text in texts]
+    plain = ["" if text is None else PREFIX + text for text in texts]
     start = time.monotonic()
     order = sorted((n for n, text in enumerate(plain) if text), key=lambda number: len(plain[number]))
     for place in range(0, len(order), 256):
@@ -100,7 +104,7 @@ def tune(
     try:
         for epoch in range(epochs):
             for batch in _batches(used, states, order):
-                x, mask = _padded(batch, states)
+                x, mask = _padded(batch, states, order)
                 loss = torch.nn.functional.binary_cross_entropy_with_logits(
                     net(x, mask), target[batch], weight=weight[batch], reduction="sum"
                 ) / len(batch)
@@ -189,14 +193,17 @@ def _batches(chosen: list[int], states: States, order: random.Random) -> list[li
     return batches
 
 
-def _padded(batch: Sequence[int], states: States) -> tuple[Any, Any]:
+def _padded(batch: Sequence[int], states: States, order: random.Random) -> tuple[Any, Any]:
+    """Return states and mask of a batch, each line as it was written or said otherwise, as chance has it."""
     import torch  # noqa: PLC0415 - for training only
 
-    width = max(len(states.tokens[number]) for number in batch)
+    shown = [
+        states.again[n] if states.again and order.random() < _OTHERWISE else states.tokens[n] for n in batch
+    ]
+    width = max(len(tokens) for tokens in shown)
     x = np.zeros((len(batch), width, DIMENSIONS), np.float32)
     mask = np.zeros((len(batch), width), bool)
-    for row, number in enumerate(batch):
-        tokens = states.tokens[number]
+    for row, tokens in enumerate(shown):
         x[row, : len(tokens)], mask[row, : len(tokens)] = tokens, True
     return torch.from_numpy(x), torch.from_numpy(mask)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -14,8 +13,7 @@ import numpy as np
 
 from cbtguard.safety.e5.engine import DIMENSIONS, GRAPHS, Layers, engine, quantised, smoothing
 from cbtguard.safety.errors import DataError
-from cbtguard.safety.risk.weights import HEADS, LEVEL_HEADS
-from cbtguard.safety.text import sentences
+from cbtguard.safety.risk.weights import HEADS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,12 +24,6 @@ if TYPE_CHECKING:
 
 PREFIX = "query: "
 """What the encoder was trained to see before a question."""
-_SENTENCE_COST = 0.5
-"""Taken off the logit of a sentence of a longer text: many sentences are many chances to err."""
-_FEWEST_TOKENS = 4
-"""Of a sentence that is judged by itself."""
-_POINTS = re.compile(r"[.,;:…]+(?=\s|$)|(?<=\s)[-\u2013\u2014]+(?=\s)")
-_SPACES = re.compile(r"\s+")
 _FORMAT = 1
 
 
@@ -129,50 +121,13 @@ class Reader:
         self._heads, self._biases = tuned.heads, tuned.biases
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Return one logit a head for each normalised text, shape ``(len(texts), len(HEADS))``.
-
-        A text of several sentences is judged as a whole and sentence by sentence; the gravest counts.
-        """
-        plain = [unpointed(text) for text in texts]
+        """Return one logit a head for each normalised text, shape ``(len(texts), len(HEADS))``."""
         out = np.full((len(texts), len(HEADS)), -np.inf)
-        for owners, states, mask in self._encoder.halfway([PREFIX + text for text in plain]):
-            seen = self._layer.run(states, mask)
-            np.maximum.at(out, owners, self._judged(seen, mask))
-            for row, owner in enumerate(owners.tolist()):
-                masks = self._sentence_masks(texts[owner], int(mask[row].sum()), mask.shape[1])
-                if len(masks):
-                    parts = self._judged(np.broadcast_to(seen[row], (len(masks), *seen[row].shape)), masks)
-                    parts[:, : len(LEVEL_HEADS)] -= _SENTENCE_COST
-                    grave = parts[int(parts[:, 0].argmax())]
-                    if grave[0] > out[owner, 0]:
-                        out[owner, len(LEVEL_HEADS) :] = grave[len(LEVEL_HEADS) :]
-                    levels = slice(0, len(LEVEL_HEADS))
-                    out[owner, levels] = np.maximum(out[owner, levels], parts[:, levels].max(axis=0))
+        for owners, states, mask in self._encoder.halfway([PREFIX + text for text in texts]):
+            values = pooled(self._layer.run(states, mask), mask) @ self._heads.T + self._biases
+            # A long text comes in several pieces; the gravest counts.
+            np.maximum.at(out, owners, values.astype(np.float64))
         return out
-
-    def _judged(self, states: Any, mask: Any) -> NDArray[np.float64]:
-        values: NDArray[np.float64] = (pooled(states, mask) @ self._heads.T + self._biases).astype(np.float64)
-        return values
-
-    def _sentence_masks(self, text: str, tokens: int, width: int) -> NDArray[np.int32]:
-        """Return which tokens belong to which sentence, shape ``(sentences, width)``; none for a single one."""
-        spans = sentences(text)
-        if len(spans) < 2:
-            return np.zeros((0, width), np.int32)
-        held = [len(self._encoder.ids(unpointed(text[span.start : span.end]))) for span in spans]
-        first = tokens - 1 - sum(held)
-        # The mark of the start, the prefix, the sentences, the mark of the end: else it was read in pieces.
-        if first != 1 + len(self._encoder.ids(PREFIX.strip())):
-            return np.zeros((0, width), np.int32)
-        masks = np.zeros((len(spans), width), np.int32)
-        for row, (count, end) in enumerate(zip(held, np.cumsum(held), strict=True)):
-            masks[row, first + end - count : first + end] = 1
-        return masks[np.array(held) >= _FEWEST_TOKENS]
-
-
-def unpointed(text: str) -> str:
-    """Return a text without stops and commas: how somebody points says nothing of danger."""
-    return _SPACES.sub(" ", _POINTS.sub(" ", text)).strip()
 
 
 def pooled(states: Any, mask: Any) -> Any:

@@ -472,3 +472,22 @@ def test_held_turns_are_referrals_in_the_yearly_counts(make: Callable[..., Guard
     counts = count_year(guard.services.record.entries(), 2027)
     assert (counts.turns, counts.answered, counts.referred) == (3, 1, 2)
     assert (counts.crisis_referrals, counts.reviewed, counts.other_entries) == (1, 1, 1)
+
+
+def test_a_forgotten_talk_takes_its_items_along(make: Callable[..., Guard]) -> None:
+    guard = make()
+    guard.ask(WATCH, thread="ours")
+    other = guard.ask(WATCH, thread="theirs")
+    assert len(guard.reviews()) == 2
+    guard.forget("ours")
+    assert [item.id for item in guard.reviews()] == [other.review]
+    assert guard.deliveries("ours") == ()
+    assert guard.services.record.verify().ok
+
+
+def test_retention_reaches_items_too(make: Callable[..., Guard], clock: Clock) -> None:
+    guard = make(settings={"review_deadline_s": 86_400.0 * 29})
+    guard.ask(WATCH, thread="ours")
+    clock.now += 86_400.0 * 20
+    guard.sweep(10)
+    assert guard.reviews() == ()

@@ -16,7 +16,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from cbtguard.graph.review import Act, Policy, ReviewQueue, Status
 from cbtguard.graph.review.claims import PATIENCE_S, claim
 from cbtguard.graph.settings import Settings
-from cbtguard.graph.threads import open_threads, serializer
+from cbtguard.graph.talks import open_talks
+from cbtguard.graph.threads import serializer
 from cbtguard.safety.errors import ReviewError
 
 if TYPE_CHECKING:
@@ -41,20 +42,9 @@ class ByWord:
 
 def guard(dsn=""):
     good = material().exchanges[0].answer
-    made = Guard(load_settings(review="crisis"), detector=ByWord(), retriever=Fixed(), writer=FakeWriter([good] * 5))
-    if dsn:
-        made._checkpointer, made._kept = made._loop.run(postgres(dsn)), True
-    return made
-
-async def postgres(dsn):
-    import psycopg
-    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-    from psycopg.rows import dict_row
-    from cbtguard.graph.threads import serializer
-    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, prepare_threshold=0, row_factory=dict_row)
-    saver = AsyncPostgresSaver(connection, serde=serializer())
-    await saver.setup()
-    return saver
+    where = {"threads": dsn} if dsn else {}
+    settings = load_settings(review="crisis", **where)
+    return Guard(settings, detector=ByWord(), retriever=Fixed(), writer=FakeWriter([good] * 5))
 """
 OPENS = """
 made = guard(sys.argv[1])
@@ -137,16 +127,10 @@ class Clock:
 async def opened(kind: str, where: Any) -> AsyncIterator[Any]:
     if kind == "memory":
         yield where
-    elif kind == "sqlite":
-        saver, connection = await open_threads(Settings(threads=str(where)))
-        yield saver
-        await connection.close()
     else:
-        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # noqa: PLC0415 - a server
-
-        async with AsyncPostgresSaver.from_conn_string(where, serde=serializer()) as saver:
-            await saver.setup()
-            yield saver
+        talks = await open_talks(Settings(threads=str(where)))
+        yield talks.saver
+        await talks.close()
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -252,3 +236,4 @@ async def test_a_claim_whose_owner_died_is_given_up(store: tuple[str, Any], flow
         assert (await queue.act("a", Act.RELEASE, reviewer="0f1e" * 4))["status"] == Status.RELEASED
         nothing = {"configurable": {"thread_id": "review-z"}}
         assert not await claim(saver, nothing, "x", clock.now)
+

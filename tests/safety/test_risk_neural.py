@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cbtguard.lab.risk.lines import read_folder
+from cbtguard.lab.risk.lines import Line, read_folder
+from cbtguard.lab.risk.otherwise import otherwise, unpointed
 from cbtguard.lab.risk.tune import states_of, tune
 from cbtguard.safety.errors import DataError
-from cbtguard.safety.risk import LearnedDetector
+from cbtguard.safety.risk import LearnedDetector, Level, Subject
 from cbtguard.safety.risk.features import passages
 from cbtguard.safety.risk.learned import DATA, SENSE
-from cbtguard.safety.risk.neural import Reader, parse, unpointed
+from cbtguard.safety.risk.neural import Reader, parse
 from cbtguard.safety.risk.normalise import normalise
 from cbtguard.safety.risk.weights import HEADS
 
@@ -107,25 +108,40 @@ def test_passages_cover_all_and_overlap_little(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("text", "plain"),
     [
-        ("i gave the cat away, and my coat", "i gave the cat away and my coat."),
+        ("i gave the cat away, and my coat.", "i gave the cat away and my coat"),
         ("no one would notice - really", "no one would notice really"),
         ("so tired of it all...", "so tired of it all"),
+        ("At 3.30, what then?", "At 3.30 what then?"),
+        ("...", "..."),
     ],
 )
-def test_pointing_says_nothing(one: str, other: str, reader: Reader) -> None:
-    assert unpointed(one) == unpointed(other)
-    assert reader.logits([one]).tolist() == reader.logits([other]).tolist()
+def test_stops_go_and_numbers_and_questions_keep_their_signs(text: str, plain: str) -> None:
+    assert unpointed(text) == plain
 
 
-def test_numbers_and_questions_keep_their_signs() -> None:
-    assert unpointed("At 3.30, what then?") == "At 3.30 what then?"
-
-
-def test_a_sentence_among_others_is_judged_by_itself_too(reader: Reader) -> None:
-    grave = "I keep thinking nobody would notice if I went to sleep and did not wake up."
-    talk = "We had pizza with the neighbours. The new bus line is handy. My phone needs a new battery."
-    alone, among, nothing = reader.logits([grave, f"{talk} {grave} {talk}", f"{talk} {talk}"])[:, 0]
-    assert among > nothing
-    assert alone - among < (alone - nothing) / 2
+def test_lines_said_otherwise_hold_their_words_and_talk_of_their_own_fold_only() -> None:
+    lines = [
+        Line(text=text, level=level, kinds=(), subject=Subject.SELF, type="x", origin="y")
+        for text, level in [
+            *((f"harmless talk number {n} of the first fold", Level.NONE) for n in range(40)),
+            *((f"calm words number {n} of the other fold", Level.NONE) for n in range(40)),
+            *((f"nobody will miss me, day {n}", Level.CRISIS) for n in range(40)),
+        ]
+    ]
+    part = np.array([0] * 40 + [1] * 40 + [0, 1] * 20)
+    texts = [line.text if n != 7 else None for n, line in enumerate(lines)]
+    said = otherwise(lines, texts, part)
+    assert said == otherwise(lines, texts, part)
+    assert said[7] is None
+    changed = 0
+    for number, (line, new) in enumerate(zip(lines, said, strict=True)):
+        if number == 7:
+            continue
+        assert new is not None
+        assert unpointed(line.text) in unpointed(new)
+        changed += new != line.text
+        stranger = "other fold" if part[number] == 0 else "first fold"
+        assert stranger not in new
+    assert changed > 40
