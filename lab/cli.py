@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cbtguard.lab.evaluate.composer import composer_command
 from cbtguard.lab.evaluate.distortions import distortions_command
 from cbtguard.lab.evaluate.privacy import privacy_command
 from cbtguard.lab.evaluate.retrieval import retrieval_command
@@ -64,6 +65,29 @@ def index(ctx: click.Context) -> int:
     return 0
 
 
+@notes.command("train", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def notes_train(arguments: tuple[str, ...]) -> int:
+    """Train which notes fit a question, and say how well it does."""
+    from cbtguard.lab.retrieval.train import train_command  # noqa: PLC0415 - keeps help fast
+
+    return int(train_command.main(list(arguments), standalone_mode=False) or 0)
+
+
+@lab_command.group("distortions")
+def distortions() -> None:
+    """The reading of thinking habits."""
+
+
+@distortions.command("train", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def distortions_train(arguments: tuple[str, ...]) -> int:
+    """Train which thinking habits a text shows, and say how well it does."""
+    from cbtguard.lab.reading.train import train_command  # noqa: PLC0415 - keeps help fast
+
+    return int(train_command.main(list(arguments), standalone_mode=False) or 0)
+
+
 @lab_command.group("evaluate")
 def evaluate() -> None:
     """Guards measured on labelled files."""
@@ -73,6 +97,7 @@ evaluate.add_command(privacy_command)
 evaluate.add_command(retrieval_command)
 evaluate.add_command(structure_command)
 evaluate.add_command(distortions_command)
+evaluate.add_command(composer_command)
 
 
 @lab_command.command("encoder")

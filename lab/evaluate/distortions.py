@@ -74,7 +74,9 @@ def read_marked(path: Path) -> tuple[Marked, ...]:
         labels = frozenset(str(label) for label in row["labels"])
         if labels - known:
             raise ValueError("label")
-        return Marked(id=str(row.get("id", "")), text=str(row["text"]), labels=labels, set=str(row.get("set", "")))
+        return Marked(
+            id=str(row.get("id", "")), text=str(row["text"]), labels=labels, set=str(row.get("set", ""))
+        )
 
     return read_rows(path, marked, hint=f"{_HINT} They are: {', '.join(sorted(known))}.")
 

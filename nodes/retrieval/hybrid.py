@@ -10,10 +10,12 @@ import numpy as np
 
 from cbtguard.nodes.reading import read
 from cbtguard.nodes.retrieval.affinity import MODEL, Affinity, affinity, version
+from cbtguard.nodes.retrieval.encoder import HalfwayEncoder
 from cbtguard.nodes.retrieval.focus import gist
 from cbtguard.nodes.retrieval.index import Index, build, centred
 from cbtguard.nodes.retrieval.note import vocabulary
 from cbtguard.nodes.retrieval.words import Terms
+from cbtguard.safety.risk.features import passages
 from cbtguard.safety.risk.normalise import normalise
 
 if TYPE_CHECKING:
@@ -65,13 +67,17 @@ class Retriever(Protocol):
 
 # Weights and thresholds were set on the `tune` third of tests/data/retrieval_cases.yaml; see docs/retrieval.md.
 _AFFINITY, _VECTOR, _LEXICAL, _PROBLEM, _DISTORTION = 0.565, 0.28, 0.085, 0.045, 0.025
+_NONE = 0.8
+"""How much of a score goes where it is certain that no note fits."""
 _SPREAD = 0.7
 """Power of a probability: with 86 notes most are small, and their order matters."""
 _COSINE_FLOOR, _COSINE_SPAN = 0.12, 0.45
 _BM25_FULL = 12.0
 _ENCODED = 70
 """Characters of a question that are encoded; of a longer one, the clauses that show its trouble."""
-FITS = 0.19
+_READ = 4
+"""Passages of a question that are read whole, as the screen reads them; of a longer one, the clauses that tell."""
+FITS = 0.17
 """Lowest score at which a note is said to fit."""
 
 
@@ -95,7 +101,7 @@ class HybridRetriever:
         encoder.queries(["预热"])
         read("预热")
         self._fits = fits
-        self._learned, self._known = _learned(self._index.ids, encoder.name)
+        self._learned, self._known = _learned(self._index.ids, encoder)
         learned = f"+{version()}" if self._learned else ""
         self.name = f"hybrid/{encoder.name}{learned}"
         self._problems = [{p: 1.0 if i == 0 else 0.7 for i, p in enumerate(n.problems)} for n in library]
@@ -115,32 +121,40 @@ class HybridRetriever:
 
     def scores(self, text: str) -> NDArray[np.float64]:
         """Return how well each note fits, 0 to 1, in the order of the library."""
-        index = self._index
         reading = read(text)
+        lexical = np.zeros(len(self._index.ids))
+        tokens = self._terms.find(text)
+        if tokens:
+            lexical = np.clip(self._index.lexical.get_scores(tokens) / _BM25_FULL, 0, 1)
+        near = (
+            _LEXICAL * lexical
+            + _PROBLEM * _match(self._problems, reading.problems)
+            + _DISTORTION * _match(self._distortions, reading.distortions)
+        )
+        whole = np.zeros(len(self._index.ids))
+        known = self._known >= 0
+        if not known.all():
+            # Notes that nobody wrote examples for are judged by nearness alone.
+            semantic = _VECTOR * self._nearest(text)
+            whole = (near + semantic) / (1 - _AFFINITY) * self._fitting_situation(reading.problems)
+        if self._learned is not None and isinstance(self._encoder, HalfwayEncoder):
+            chances, none = self._learned.probabilities(
+                normalise(text).text, self._encoder.middle(read_parts(text))
+            )
+            learned = (_AFFINITY + _VECTOR) * chances[self._known[known]] ** _SPREAD
+            whole[known] = (learned + near[known]) * (1 - _NONE * none)
+        scores: NDArray[np.float64] = np.clip(whole, 0, 1)
+        return scores
+
+    def _nearest(self, text: str) -> NDArray[np.float64]:
+        """How near the nearest cue of each note lies to the text, 0 to 1."""
+        index = self._index
         raw = self._encoder.queries([encoded(text)])
         # einsum stays off BLAS, whose threads would fight with those of the flow for the cores.
         cosines = np.einsum("ij,j->i", index.vectors, centred(raw, index.centre)[0])
         best = np.full(len(index.ids), -1.0)
         np.maximum.at(best, index.owners, cosines)
-        semantic = np.clip((best - _COSINE_FLOOR) / _COSINE_SPAN, 0, 1)
-        tokens = self._terms.find(text)
-        lexical = np.zeros(len(index.ids))
-        if tokens:
-            lexical = np.clip(index.lexical.get_scores(tokens) / _BM25_FULL, 0, 1)
-        near = (
-            _VECTOR * semantic
-            + _LEXICAL * lexical
-            + _PROBLEM * _match(self._problems, reading.problems)
-            + _DISTORTION * _match(self._distortions, reading.distortions)
-        )
-        # Notes that nobody wrote examples for are judged by nearness alone.
-        whole = near / (1 - _AFFINITY) * self._fitting_situation(reading.problems)
-        if self._learned is not None:
-            chances = self._learned.probabilities(normalise(text).text, raw[0])
-            known = self._known >= 0
-            whole[known] = _AFFINITY * chances[self._known[known]] ** _SPREAD + near[known]
-        scores: NDArray[np.float64] = np.clip(whole, 0, 1)
-        return scores
+        return np.clip((best - _COSINE_FLOOR) / _COSINE_SPAN, 0, 1)
 
     def _fitting_situation(self, problems: Sequence[Finding]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Half weight for notes about a situation (illness, birth, jobs...) of which nothing was said."""
@@ -158,13 +172,22 @@ def encoded(text: str) -> str:
     )
 
 
-def _learned(ids: Sequence[str], encoder: str) -> tuple[Affinity | None, NDArray[np.int64]]:
+def read_parts(text: str) -> list[str]:
+    """Return what of a question is read half-way: the passages the screen reads, or what tells in a long one."""
+    plain = normalise(text).text
+    parts = passages(plain)
+    if len(parts) > _READ:
+        return [encoded(text)]
+    return [plain[part.start : part.end] for part in parts]
+
+
+def _learned(ids: Sequence[str], encoder: Encoder) -> tuple[Affinity | None, NDArray[np.int64]]:
     """The learned model, where it was trained on this encoder, and the output of each note; -1 for none."""
     none = np.full(len(ids), -1)
     if not MODEL.is_file():
         return None, none
     model = affinity()
-    if model.encoder != encoder:
+    if model.encoder != encoder.name or not isinstance(encoder, HalfwayEncoder):
         return None, none
     place = {name: number for number, name in enumerate(model.ids)}
     return model, np.asarray([place.get(name, -1) for name in ids])

@@ -1,0 +1,138 @@
+"""Retrieval at scale: build time, time a query and memory, up to a hundred thousand notes.
+
+The notes beyond the shipped ones are synthetic: each takes its texts, problems and distortions from several
+shipped notes, and the vectors of its cues are those of shipped cues with noise added. Nobody wrote questions
+for them, so they are judged by nearness, words and problems, as the notes of an operator are.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cbtguard.lab.plots import Line, chart
+from cbtguard.nodes.retrieval.encoder import EmbeddedEncoder
+from cbtguard.nodes.retrieval.hybrid import HybridRetriever
+from cbtguard.nodes.retrieval.index import _cues
+from cbtguard.nodes.retrieval.note import NoteLibrary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from cbtguard.nodes.retrieval.note import Note
+
+SIZES = (86, 1_000, 10_000, 100_000)
+_NOISE = 0.35
+"""Length of the noise added to a vector of unit length."""
+_CUES = 8
+"""Cues a language of a synthetic note."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Figures for a number of notes."""
+
+    notes: int
+    build_s: float
+    p50_ms: float
+    p95_ms: float
+    memory_mb: float
+    """Peak memory of the process so far."""
+
+
+def synthetic(shipped: Sequence[Note], count: int, seed: int = 7) -> Iterator[Note]:
+    """Yield notes made of parts of shipped ones, each under a name of its own."""
+    random = np.random.default_rng(seed)
+    for number in range(count):
+        first, second, third = (shipped[n] for n in random.integers(len(shipped), size=3))
+        zh = random.permutation([*first.cues.zh, *second.cues.zh])[:_CUES].tolist()
+        en = random.permutation([*first.cues.en, *second.cues.en])[:_CUES].tolist()
+        yield replace(
+            first,
+            id=f"synthetic-{number}",
+            problems=tuple(dict.fromkeys((*first.problems[:1], *third.problems)))[:3],
+            distortions=second.distortions,
+            cues=replace(first.cues, zh=tuple(zh), en=tuple(en)),
+            example=third.example,
+        )
+
+
+class _Noisy(EmbeddedEncoder):
+    """The embedded encoder, which gives known cues their stored vectors with noise added."""
+
+    def __init__(self, known: dict[str, NDArray[np.float32]]) -> None:
+        super().__init__()
+        self._known = known
+        self._random = np.random.default_rng(11)
+
+    def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return vectors near those of the cues."""
+        out = np.empty((len(texts), 384), np.float32)
+        for start in range(0, len(texts), 10_000):
+            some = np.stack([self._known[text] for text in texts[start : start + 10_000]])
+            noise = self._random.standard_normal(some.shape, np.float32)
+            some += _NOISE * noise / np.linalg.norm(noise, axis=1, keepdims=True)
+            out[start : start + len(some)] = some / np.linalg.norm(some, axis=1, keepdims=True)
+        return out
+
+
+def measure(questions: Sequence[str], sizes: Sequence[int] = SIZES, rounds: int = 100) -> Iterator[Scale]:
+    """Yield the figures for libraries of growing size; the screen has read each question before."""
+    shipped = tuple(NoteLibrary())
+    cues = _cues(shipped)[1]
+    encoder = EmbeddedEncoder()
+    known = dict(zip(cues, encoder.passages(cues), strict=True))
+    noisy = _Noisy(known)
+    for size in sizes:
+        gc.collect()
+        notes = (*shipped, *synthetic(shipped, size - len(shipped)))[:size]
+        library = NoteLibrary(notes)
+        start = time.perf_counter()
+        retriever = HybridRetriever(library, noisy if size > len(shipped) else encoder)
+        built = time.perf_counter() - start
+        times = []
+        for number in range(rounds + 5):
+            text = f"{questions[number % len(questions)]} {number}"
+            encoder.middle([text])
+            start = time.perf_counter()
+            retriever.retrieve(text)
+            times.append((time.perf_counter() - start) * 1000)
+        p50, p95 = (float(value) for value in np.quantile(times[5:], (0.5, 0.95)))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        yield Scale(notes=size, build_s=built, p50_ms=p50, p95_ms=p95, memory_mb=peak)
+        del retriever, library, notes
+
+
+def run(questions: Sequence[str], *, most: int, rounds: int, plots: Path | None) -> Iterator[str]:
+    """Yield a line a size, and draw the plot."""
+    rows = []
+    for row in measure(questions, [size for size in SIZES if size <= most], rounds):
+        rows.append(row)
+        yield (
+            f"{row.notes:>7} notes   built in {row.build_s:6.2f} s   query p50 {row.p50_ms:6.2f} ms   "
+            f"p95 {row.p95_ms:6.2f} ms   peak memory {row.memory_mb:5.0f} MB"
+        )
+    if plots is not None:
+        sizes = [float(row.notes) for row in rows]
+        yield str(
+            chart(
+                plots / "retrieval-scale.svg",
+                [
+                    Line(name="p50", x=sizes, y=[row.p50_ms for row in rows]),
+                    Line(name="p95", x=sizes, y=[row.p95_ms for row in rows]),
+                ],
+                title="Looking up notes, by the size of the library",
+                x="notes",
+                y="milliseconds a question",
+                logarithmic=True,
+                limit=("aim for p95 at 100,000", 30.0),
+            )
+        )
