@@ -110,7 +110,10 @@ def encoder() -> int:
 
 
 @lab_command.command("bench")
-@click.argument("name", type=click.Choice(["turn", "ask", "batch", "screen", "record", "writer"]))
+@click.argument(
+    "name",
+    type=click.Choice(["turn", "ask", "batch", "screen", "record", "writer", "retrieval", "check", "stream"]),
+)
 @click.option(
     "--data",
     type=click.Path(exists=True, dir_okay=False),
@@ -123,7 +126,7 @@ def encoder() -> int:
     default=300,
     show_default=True,
     type=click.IntRange(5),
-    help="Repetitions, for turn and screen.",
+    help="Repetitions, for turn, screen, retrieval, check and stream.",
 )
 @click.option(
     "--entries",
@@ -131,6 +134,21 @@ def encoder() -> int:
     show_default=True,
     type=click.IntRange(10),
     help="Length of the chain, for record.",
+)
+@click.option(
+    "--notes",
+    "notes_",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(86),
+    help="Largest library, for retrieval.",
+)
+@click.option(
+    "--plots",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    metavar="FOLDER",
+    help="Where plots are written, for retrieval, check and stream (default: none).",
 )
 @click.option("--writer", default=None, metavar="NAME", help="As the setting writer, for writer.")
 @click.option(
@@ -153,11 +171,13 @@ def bench(
     data: str | None,
     rounds: int,
     entries: int,
+    notes_: int,
+    plots: Path | None,
     writer: str | None,
     questions: Path | None,
     most: int | None,
 ) -> int:
-    """Measure and print: a turn of the guards, a cold ask, a batch, the screen, the record or a writer."""
+    """Measure and print: a turn, a cold ask, a batch, screen, record, writer, retrieval, check or stream."""
     from cbtguard.lab import bench as benches  # noqa: PLC0415 - keeps help fast
 
     if name == "turn":
@@ -170,6 +190,14 @@ def bench(
         from cbtguard.lab.record_bench import record  # noqa: PLC0415 - keeps help fast
 
         lines = record(entries)
+    elif name == "retrieval":
+        from cbtguard.lab.retrieval.scale import run  # noqa: PLC0415 - keeps help fast
+
+        lines = run(benches.MESSAGES, most=notes_, rounds=rounds, plots=plots)
+    elif name in {"check", "stream"}:
+        from cbtguard.lab import answer_bench  # noqa: PLC0415 - keeps help fast
+
+        lines = getattr(answer_bench, name)(benches.MESSAGES, rounds, plots)
     elif name == "writer":
         from cbtguard.lab import writer_bench  # noqa: PLC0415 - keeps help fast
 

@@ -8,31 +8,32 @@ for them, so they are judged by nearness, words and problems, as the notes of an
 from __future__ import annotations
 
 import gc
+import json
 import resource
+import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cbtguard.lab.plots import Line, chart
 from cbtguard.nodes.retrieval.encoder import EmbeddedEncoder
-from cbtguard.nodes.retrieval.hybrid import HybridRetriever
-from cbtguard.nodes.retrieval.index import _cues
-from cbtguard.nodes.retrieval.note import NoteLibrary
+from cbtguard.nodes.retrieval.hybrid import HybridRetriever, read_parts
+from cbtguard.nodes.retrieval.index import _cues, _file, _terms_file
+from cbtguard.nodes.retrieval.note import NOTES, NoteLibrary
+from cbtguard.nodes.retrieval.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from cbtguard.nodes.retrieval.note import Note
 
 SIZES = (86, 1_000, 10_000, 100_000)
 _NOISE = 0.35
 """Length of the noise added to a vector of unit length."""
-_CUES = 8
+_CUES = 2
 """Cues a language of a synthetic note."""
 
 
@@ -55,60 +56,77 @@ def synthetic(shipped: Sequence[Note], count: int, seed: int = 7) -> Iterator[No
         first, second, third = (shipped[n] for n in random.integers(len(shipped), size=3))
         zh = random.permutation([*first.cues.zh, *second.cues.zh])[:_CUES].tolist()
         en = random.permutation([*first.cues.en, *second.cues.en])[:_CUES].tolist()
-        yield replace(
-            first,
-            id=f"synthetic-{number}",
-            problems=tuple(dict.fromkeys((*first.problems[:1], *third.problems)))[:3],
-            distortions=second.distortions,
-            cues=replace(first.cues, zh=tuple(zh), en=tuple(en)),
-            example=third.example,
+        yield first.model_copy(
+            update={
+                "id": f"synthetic-{number}",
+                "problems": tuple(dict.fromkeys((*first.problems[:1], *third.problems)))[:3],
+                "distortions": second.distortions,
+                "cues": first.cues.model_copy(update={"zh": tuple(zh), "en": tuple(en)}),
+                "example": third.example,
+            }
         )
 
 
-class _Noisy(EmbeddedEncoder):
-    """The embedded encoder, which gives known cues their stored vectors with noise added."""
+class _Library(NoteLibrary):
+    """Notes that lie in no folder."""
 
-    def __init__(self, known: dict[str, NDArray[np.float32]]) -> None:
-        super().__init__()
-        self._known = known
-        self._random = np.random.default_rng(11)
+    def __init__(self, notes: Sequence[Note]) -> None:
+        self.folder = NOTES
+        self._notes = {note.id: note for note in notes}
+        self.version = f"synthetic{len(notes)}"
 
-    def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return vectors near those of the cues."""
-        out = np.empty((len(texts), 384), np.float32)
-        for start in range(0, len(texts), 10_000):
-            some = np.stack([self._known[text] for text in texts[start : start + 10_000]])
-            noise = self._random.standard_normal(some.shape, np.float32)
-            some += _NOISE * noise / np.linalg.norm(noise, axis=1, keepdims=True)
-            out[start : start + len(some)] = some / np.linalg.norm(some, axis=1, keepdims=True)
-        return out
+
+def _store_made(library: _Library, shipped: Sequence[Note], encoder: EmbeddedEncoder, cache: Path) -> None:
+    """Lay vectors and words where the index looks for stored ones: cutting 100,000 texts takes an hour."""
+    cues = _cues(shipped)[1]
+    known = dict(zip(cues, encoder.passages(cues), strict=True))
+    random = np.random.default_rng(11)
+    rows = _cues(tuple(library))[1]
+    out = np.empty((len(rows), 384), np.float16)
+    for start in range(0, len(rows), 10_000):
+        some = np.stack([known[text] for text in rows[start : start + 10_000]])
+        noise = random.standard_normal(some.shape, np.float32)
+        some += _NOISE * noise / np.linalg.norm(noise, axis=1, keepdims=True)
+        out[start : start + len(some)] = some / np.linalg.norm(some, axis=1, keepdims=True)
+    np.save(cache / _file(library, encoder), out, allow_pickle=False)
+    own = [
+        words(" ".join((*n.cues.zh, *n.cues.en, n.title.zh, n.title.en, n.idea.zh, n.idea.en)))
+        for n in shipped
+    ]
+    terms = []
+    for _ in library:
+        first, second = random.integers(len(own), size=2)
+        half = random.random(len(own[first]) + len(own[second])) < 0.5
+        terms.append([word for word, kept in zip(own[first] + own[second], half, strict=True) if kept])
+    (cache / _terms_file(library)).write_text(json.dumps(terms, ensure_ascii=False), encoding="utf-8")
 
 
 def measure(questions: Sequence[str], sizes: Sequence[int] = SIZES, rounds: int = 100) -> Iterator[Scale]:
     """Yield the figures for libraries of growing size; the screen has read each question before."""
     shipped = tuple(NoteLibrary())
-    cues = _cues(shipped)[1]
     encoder = EmbeddedEncoder()
-    known = dict(zip(cues, encoder.passages(cues), strict=True))
-    noisy = _Noisy(known)
     for size in sizes:
         gc.collect()
-        notes = (*shipped, *synthetic(shipped, size - len(shipped)))[:size]
-        library = NoteLibrary(notes)
-        start = time.perf_counter()
-        retriever = HybridRetriever(library, noisy if size > len(shipped) else encoder)
-        built = time.perf_counter() - start
+        with tempfile.TemporaryDirectory() as folder:
+            library: NoteLibrary = NoteLibrary()
+            if size > len(shipped):
+                made = _Library((*shipped, *synthetic(shipped, size - len(shipped))))
+                _store_made(made, shipped, encoder, Path(folder))
+                library = made
+            start = time.perf_counter()
+            retriever = HybridRetriever(library, encoder, cache=Path(folder))
+            built = time.perf_counter() - start
         times = []
         for number in range(rounds + 5):
             text = f"{questions[number % len(questions)]} {number}"
-            encoder.middle([text])
+            encoder.middle(read_parts(text))
             start = time.perf_counter()
             retriever.retrieve(text)
             times.append((time.perf_counter() - start) * 1000)
         p50, p95 = (float(value) for value in np.quantile(times[5:], (0.5, 0.95)))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         yield Scale(notes=size, build_s=built, p50_ms=p50, p95_ms=p95, memory_mb=peak)
-        del retriever, library, notes
+        del retriever, library
 
 
 def run(questions: Sequence[str], *, most: int, rounds: int, plots: Path | None) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cbtguard.nodes.reading.habits import habits
+from cbtguard.nodes.reading.plain import spelled_plainly
 from cbtguard.safety.e5 import engine
 from cbtguard.safety.risk.features import passages, pieces
-from cbtguard.safety.risk.normalise import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +28,10 @@ _PREFIX = "query: "
 """What screen and retriever put before a text; its half-way states are kept under that name."""
 _LEAST, _CLEAR = 0.6, 1.5
 """Weight of a habit whose logit just passes, and how far above a logit must lie to weigh 1."""
-_SIGNIFICANT = 8
+_PASSAGES = 8
 """Passages of a text that are read; a long letter repeats itself."""
+_CLAUSES = 12
+"""Clauses among which the one that shows a habit is looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +53,14 @@ def distortions(text: str, matched: Mapping[str, Span]) -> tuple[Shown, ...]:
         matched: For each label whose pattern matched, the first place.
     """
     model = habits()
-    plain = normalise(text)
+    plain = spelled_plainly(text)
     if not plain.text.strip():
         return ()
-    parts = passages(plain.text)[:_SIGNIFICANT]
+    parts = passages(plain.text)[:_PASSAGES]
+    state = _state(plain.text) if len(parts) == 1 else None
     margins = np.max(
-        [model.margins(pieces(plain.text[part.start : part.end]), matched, None) for part in parts], axis=0
+        [model.margins(pieces(plain.text[part.start : part.end]), matched, state) for part in parts], axis=0
     )
-    if len(parts) == 1:
-        margins = model.margins(pieces(plain.text), matched, _state(plain.text))
     shown = np.flatnonzero(margins > 0).tolist()
     places = _places(text, plain, model) if any(model.labels[n] not in matched for n in shown) else []
     found = []
@@ -84,7 +86,7 @@ def _state(plain: str) -> NDArray[np.float32] | None:
 def _places(text: str, plain: Normalised, model: Habits) -> list[tuple[tuple[int, int], NDArray[np.float64]]]:
     """Each clause's span in the original text, and what its pieces say for each habit."""
     found = []
-    for clause in _CLAUSE.finditer(plain.text):
+    for clause in itertools.islice(_CLAUSE.finditer(plain.text), _CLAUSES):
         start, end = plain.original(clause.start(), clause.end())
         raw = text[start:end]
         start += len(raw) - len(raw.lstrip())
