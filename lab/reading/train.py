@@ -106,7 +106,8 @@ def _thresholds(logits: NDArray[np.float64], target: NDArray[np.bool_]) -> NDArr
 
 def _f1(target: NDArray[np.bool_], said: NDArray[np.bool_]) -> NDArray[np.float64]:
     both: NDArray[np.float64] = (target & said).sum(axis=0) * 2.0
-    return both / np.maximum(1, target.sum(axis=0) + said.sum(axis=0))
+    both /= np.maximum(1, target.sum(axis=0) + said.sum(axis=0))
+    return both
 
 
 def _data(sentences: Sequence[Sentence]) -> _Data:

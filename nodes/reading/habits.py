@@ -64,7 +64,9 @@ class Habits:
             matched: Labels whose pattern matched.
             state: The mean half-way state of the text; None for a text that the encoder did not read.
         """
-        logits = self.biases + self.pieces(found) - self.thresholds[0 if state is not None else 1]
+        logits: NDArray[np.float64] = (
+            self.biases + self.pieces(found) - self.thresholds[0 if state is not None else 1]
+        )
         for label in matched:
             if label in self.labels:
                 logits += self.patterns[self.labels.index(label)]
@@ -81,7 +83,8 @@ class Habits:
         places[places == len(self.keys)] = 0
         known = places[self.keys[places] == found]
         total: NDArray[np.float64] = self.table[known].sum(axis=0, dtype=np.int64) * self.scales
-        return total / len(found) ** 0.5
+        total /= len(found) ** 0.5
+        return total
 
     def dump(self) -> bytes:
         """Return the file's content; the same numbers give the same bytes."""

@@ -63,7 +63,7 @@ class Affinity:
         moved = (state - self.centre) / self.spread
         moved /= max(float(np.linalg.norm(moved)), 1e-9)
         # einsum stays off BLAS, whose threads would fight with those of the flow for the cores.
-        total = np.einsum("ij,j->i", self.states, moved).astype(np.float64)
+        total: NDArray[np.float64] = np.einsum("ij,j->i", self.states, moved).astype(np.float64)
         found = grams(text)
         if len(found) and len(self.keys):
             places = np.searchsorted(self.keys, found)

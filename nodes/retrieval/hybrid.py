@@ -159,7 +159,8 @@ class HybridRetriever:
         index = self._index
         query = centred(self._encoder.queries([encoded(text)]), index.centre)[0]
         best = index.nearest(query)
-        return np.clip((best - _COSINE_FLOOR) / _COSINE_SPAN, 0, 1)
+        near: NDArray[np.float64] = np.clip((best - _COSINE_FLOOR) / _COSINE_SPAN, 0, 1)
+        return near
 
     def _fitting_situation(self, problems: Sequence[Finding]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Half weight for notes about a situation (illness, birth, jobs...) of which nothing was said."""

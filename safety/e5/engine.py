@@ -181,7 +181,8 @@ class Engine:
         for _, states, mask in self.halfway(texts):
             total += (states * mask[..., None]).sum(axis=(0, 1))
             tokens += int(mask.sum())
-        return total / max(1, tokens)
+        mean: Vectors = (total / max(1, tokens)).astype(np.float32)
+        return mean
 
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], list[list[int]]]]:
         """Yield texts of like length together, none longer than the model reads at once."""
