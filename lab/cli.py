@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cbtguard.lab.evaluate.composer import composer_command
 from cbtguard.lab.evaluate.distortions import distortions_command
 from cbtguard.lab.evaluate.privacy import privacy_command
 from cbtguard.lab.evaluate.retrieval import retrieval_command
@@ -68,6 +69,29 @@ def index(ctx: click.Context) -> int:
     return 0
 
 
+@notes.command("train", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def notes_train(arguments: tuple[str, ...]) -> int:
+    """Train which notes fit a question, and say how well it does."""
+    from cbtguard.lab.retrieval.train import train_command  # noqa: PLC0415 - keeps help fast
+
+    return int(train_command.main(list(arguments), standalone_mode=False) or 0)
+
+
+@lab_command.group("distortions")
+def distortions() -> None:
+    """The reading of thinking habits."""
+
+
+@distortions.command("train", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def distortions_train(arguments: tuple[str, ...]) -> int:
+    """Train which thinking habits a text shows, and say how well it does."""
+    from cbtguard.lab.reading.train import train_command  # noqa: PLC0415 - keeps help fast
+
+    return int(train_command.main(list(arguments), standalone_mode=False) or 0)
+
+
 @lab_command.group("evaluate")
 def evaluate() -> None:
     """Guards measured on labelled files."""
@@ -77,6 +101,7 @@ evaluate.add_command(privacy_command)
 evaluate.add_command(retrieval_command)
 evaluate.add_command(structure_command)
 evaluate.add_command(distortions_command)
+evaluate.add_command(composer_command)
 
 
 @lab_command.command("encoder")
@@ -89,7 +114,10 @@ def encoder() -> int:
 
 
 @lab_command.command("bench")
-@click.argument("name", type=click.Choice(["turn", "ask", "batch", "screen", "record", "writer"]))
+@click.argument(
+    "name",
+    type=click.Choice(["turn", "ask", "batch", "screen", "record", "writer", "retrieval", "check", "stream"]),
+)
 @click.option(
     "--data",
     type=click.Path(exists=True, dir_okay=False),
@@ -102,7 +130,7 @@ def encoder() -> int:
     default=300,
     show_default=True,
     type=click.IntRange(5),
-    help="Repetitions, for turn and screen.",
+    help="Repetitions, for turn, screen, retrieval, check and stream.",
 )
 @click.option(
     "--entries",
@@ -110,6 +138,21 @@ def encoder() -> int:
     show_default=True,
     type=click.IntRange(10),
     help="Length of the chain, for record.",
+)
+@click.option(
+    "--notes",
+    "notes_",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(86),
+    help="Largest library, for retrieval.",
+)
+@click.option(
+    "--plots",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    metavar="FOLDER",
+    help="Where plots are written, for retrieval, check and stream (default: none).",
 )
 @click.option("--writer", default=None, metavar="NAME", help="As the setting writer, for writer.")
 @click.option(
@@ -132,11 +175,13 @@ def bench(
     data: str | None,
     rounds: int,
     entries: int,
+    notes_: int,
+    plots: Path | None,
     writer: str | None,
     questions: Path | None,
     most: int | None,
 ) -> int:
-    """Measure and print: a turn of the guards, a cold ask, a batch, the screen, the record or a writer."""
+    """Measure and print: a turn, a cold ask, a batch, screen, record, writer, retrieval, check or stream."""
     from cbtguard.lab import bench as benches  # noqa: PLC0415 - keeps help fast
 
     if name == "turn":
@@ -149,6 +194,14 @@ def bench(
         from cbtguard.lab.record_bench import record  # noqa: PLC0415 - keeps help fast
 
         lines = record(entries)
+    elif name == "retrieval":
+        from cbtguard.lab.retrieval.scale import run  # noqa: PLC0415 - keeps help fast
+
+        lines = run(benches.MESSAGES, most=notes_, rounds=rounds, plots=plots)
+    elif name in {"check", "stream"}:
+        from cbtguard.lab import answer_bench  # noqa: PLC0415 - keeps help fast
+
+        lines = getattr(answer_bench, name)(benches.MESSAGES, rounds, plots)
     elif name == "writer":
         from cbtguard.lab import writer_bench  # noqa: PLC0415 - keeps help fast
 

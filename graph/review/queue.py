@@ -14,7 +14,7 @@ from cbtguard.graph.review.claims import claim
 from cbtguard.graph.review.items import ReviewItem, shown
 from cbtguard.graph.review.refusals import refusal
 from cbtguard.graph.review.wiring import compile_review
-from cbtguard.graph.talks import TALK, USED_AT, stamp
+from cbtguard.graph.talks import TALK, USED_AT
 from cbtguard.nodes import Context, Desk, Limits
 from cbtguard.nodes.moments import seconds, stamp
 from cbtguard.nodes.reviewer import NOBODY, Act, ItemState, Resumed, Status, fresh_item

@@ -27,6 +27,7 @@ class Marked:
     id: str
     text: str
     labels: frozenset[str]
+    set: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,9 @@ def read_marked(path: Path) -> tuple[Marked, ...]:
         labels = frozenset(str(label) for label in row["labels"])
         if labels - known:
             raise ValueError("label")
-        return Marked(id=str(row.get("id", "")), text=str(row["text"]), labels=labels)
+        return Marked(
+            id=str(row.get("id", "")), text=str(row["text"]), labels=labels, set=str(row.get("set", ""))
+        )
 
     return read_rows(path, marked, hint=f"{_HINT} They are: {', '.join(sorted(known))}.")
 
@@ -111,11 +114,12 @@ def _score(pairs: Sequence[tuple[bool, bool]]) -> LabelScore:
 
 @click.command("distortions")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--set", "part", default=None, help="Only the texts of this set.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--misses", is_flag=True, help="Name each text that is read otherwise, and how.")
-def distortions_command(file: Path, as_json: bool, misses: bool) -> int:
+def distortions_command(file: Path, part: str | None, as_json: bool, misses: bool) -> int:
     """Measure the reading of thinking habits on FILE: texts (JSON Lines or YAML) with labels."""
-    report = measure(read_marked(file))
+    report = measure([text for text in read_marked(file) if part is None or text.set == part])
     if as_json:
         rows = {
             name: {"f1": round(s.f1, 4), "precision": s.precision.as_dict(), "recall": s.recall.as_dict()}

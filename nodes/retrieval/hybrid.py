@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from cbtguard.nodes.reading import read
+from cbtguard.nodes.reading.plain import spelled_plainly
 from cbtguard.nodes.retrieval.affinity import MODEL, Affinity, affinity, version
+from cbtguard.nodes.retrieval.encoder import HalfwayEncoder
 from cbtguard.nodes.retrieval.focus import gist
 from cbtguard.nodes.retrieval.index import Index, build, centred
 from cbtguard.nodes.retrieval.note import vocabulary
 from cbtguard.nodes.retrieval.words import Terms
-from cbtguard.safety.risk.normalise import normalise
+from cbtguard.safety.risk.features import passages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -65,13 +67,17 @@ class Retriever(Protocol):
 
 # Weights and thresholds were set on the `tune` third of tests/data/retrieval_cases.yaml; see docs/retrieval.md.
 _AFFINITY, _VECTOR, _LEXICAL, _PROBLEM, _DISTORTION = 0.565, 0.28, 0.085, 0.045, 0.025
+_NONE = 0.8
+"""How much of a score goes where it is certain that no note fits."""
 _SPREAD = 0.7
 """Power of a probability: with 86 notes most are small, and their order matters."""
 _COSINE_FLOOR, _COSINE_SPAN = 0.12, 0.45
 _BM25_FULL = 12.0
 _ENCODED = 70
 """Characters of a question that are encoded; of a longer one, the clauses that show its trouble."""
-FITS = 0.19
+_READ = 4
+"""Passages of a question that are read whole, as the screen reads them; of a longer one, the clauses that tell."""
+FITS = 0.14
 """Lowest score at which a note is said to fit."""
 
 
@@ -95,62 +101,80 @@ class HybridRetriever:
         encoder.queries(["预热"])
         read("预热")
         self._fits = fits
-        self._learned, self._known = _learned(self._index.ids, encoder.name)
+        self._learned, self._known = _learned(self._index.ids, encoder)
         learned = f"+{version()}" if self._learned else ""
         self.name = f"hybrid/{encoder.name}{learned}"
-        self._problems = [{p: 1.0 if i == 0 else 0.7 for i, p in enumerate(n.problems)} for n in library]
-        self._distortions = [dict.fromkeys(n.distortions, 1.0) for n in library]
+        self._problems = _table(
+            [[(p, 1.0 if i == 0 else 0.7) for i, p in enumerate(n.problems)] for n in library]
+        )
+        self._distortions = _table([[(d, 1.0) for d in n.distortions] for n in library])
         situational = vocabulary().situational
-        self._situation = [n.problems[0] if n.problems[0] in situational else None for n in library]
+        first = [n.problems[0] for n in library]
+        self._situation = {
+            label: np.array([own == label for own in first]) for label in sorted(situational & set(first))
+        }
 
     def retrieve(self, text: str, *, k: int = 3) -> tuple[Hit, ...]:
         """Return at most ``k`` hits, the best first, none when nothing fits."""
         scores = self.scores(text)
-        order = np.argsort(-scores, kind="stable")[:k]
+        # Sorting a hundred thousand takes longer than all else; ties go to the note that comes first.
+        likely = np.flatnonzero(scores >= self._fits)
+        if 0 < k < len(likely):
+            likely = likely[scores[likely] >= np.partition(scores[likely], -k)[-k]]
+        order = likely[np.argsort(-scores[likely], kind="stable")][:k]
         return tuple(
-            Hit(note_id=self._index.ids[i], score=round(float(min(scores[i], 1.0)), 4))
-            for i in order
-            if scores[i] >= self._fits
+            Hit(note_id=self._index.ids[i], score=round(float(min(scores[i], 1.0)), 4)) for i in order
         )
 
     def scores(self, text: str) -> NDArray[np.float64]:
         """Return how well each note fits, 0 to 1, in the order of the library."""
-        index = self._index
         reading = read(text)
-        raw = self._encoder.queries([encoded(text)])
-        # einsum stays off BLAS, whose threads would fight with those of the flow for the cores.
-        cosines = np.einsum("ij,j->i", index.vectors, centred(raw, index.centre)[0])
-        best = np.full(len(index.ids), -1.0)
-        np.maximum.at(best, index.owners, cosines)
-        semantic = np.clip((best - _COSINE_FLOOR) / _COSINE_SPAN, 0, 1)
+        count = len(self._index.ids)
+        lexical = np.zeros(count)
         tokens = self._terms.find(text)
-        lexical = np.zeros(len(index.ids))
         if tokens:
-            lexical = np.clip(index.lexical.get_scores(tokens) / _BM25_FULL, 0, 1)
+            lexical = np.clip(self._index.lexical.get_scores(tokens) / _BM25_FULL, 0, 1)
         near = (
-            _VECTOR * semantic
-            + _LEXICAL * lexical
-            + _PROBLEM * _match(self._problems, reading.problems)
-            + _DISTORTION * _match(self._distortions, reading.distortions)
+            _LEXICAL * lexical
+            + _PROBLEM * _match(self._problems, reading.problems, count)
+            + _DISTORTION * _match(self._distortions, reading.distortions, count)
         )
-        # Notes that nobody wrote examples for are judged by nearness alone.
-        whole = near / (1 - _AFFINITY) * self._fitting_situation(reading.problems)
-        if self._learned is not None:
-            chances = self._learned.probabilities(normalise(text).text, raw[0])
-            known = self._known >= 0
-            whole[known] = _AFFINITY * chances[self._known[known]] ** _SPREAD + near[known]
+        whole = np.zeros(count)
+        known = self._known >= 0
+        if not known.all():
+            # Notes that nobody wrote examples for are judged by nearness alone.
+            semantic = _VECTOR * self._nearest(text)
+            whole = (near + semantic) / (1 - _AFFINITY) * self._fitting_situation(reading.problems)
+        if self._learned is not None and isinstance(self._encoder, HalfwayEncoder):
+            chances, none = self._learned.probabilities(
+                spelled_plainly(text).text, self._encoder.middle(read_parts(text))
+            )
+            learned = (_AFFINITY + _VECTOR) * chances[self._known[known]] ** _SPREAD
+            whole[known] = (learned + near[known]) * (1 - _NONE * none)
         scores: NDArray[np.float64] = np.clip(whole, 0, 1)
         return scores
+
+    def _nearest(self, text: str) -> NDArray[np.float64]:
+        """How near the nearest cue of each note lies to the text, 0 to 1."""
+        index = self._index
+        query = centred(self._encoder.queries([encoded(text)]), index.centre)[0]
+        best = index.nearest(query)
+        near: NDArray[np.float64] = np.clip((best - _COSINE_FLOOR) / _COSINE_SPAN, 0, 1)
+        return near
 
     def _fitting_situation(self, problems: Sequence[Finding]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Half weight for notes about a situation (illness, birth, jobs...) of which nothing was said."""
         found = {f.label for f in problems}
-        return np.asarray([0.5 if own is not None and own not in found else 1.0 for own in self._situation])
+        weight = np.ones(len(self._index.ids))
+        for label, notes in self._situation.items():
+            if label not in found:
+                weight[notes] = 0.5
+        return weight
 
 
 def encoded(text: str) -> str:
     """Return what of a question is encoded: all of a short one, normalised as the crisis screen reads it."""
-    plain = normalise(text).text
+    plain = spelled_plainly(text).text
     return (
         plain
         if len(plain) <= _ENCODED * (1 if _HAN.search(plain) else 3)
@@ -158,24 +182,44 @@ def encoded(text: str) -> str:
     )
 
 
-def _learned(ids: Sequence[str], encoder: str) -> tuple[Affinity | None, NDArray[np.int64]]:
+def read_parts(text: str) -> list[str]:
+    """Return what of a question is read half-way: the passages the screen reads, or what tells in a long one."""
+    plain = spelled_plainly(text).text
+    parts = passages(plain)
+    if len(parts) > _READ:
+        return [encoded(text)]
+    return [plain[part.start : part.end] for part in parts]
+
+
+def _learned(ids: Sequence[str], encoder: Encoder) -> tuple[Affinity | None, NDArray[np.int64]]:
     """The learned model, where it was trained on this encoder, and the output of each note; -1 for none."""
     none = np.full(len(ids), -1)
     if not MODEL.is_file():
         return None, none
     model = affinity()
-    if model.encoder != encoder:
+    if model.encoder != encoder.name or not isinstance(encoder, HalfwayEncoder):
         return None, none
     place = {name: number for number, name in enumerate(model.ids)}
     return model, np.asarray([place.get(name, -1) for name in ids])
 
 
+def _table(tags: Sequence[Sequence[tuple[str, float]]]) -> dict[str, NDArray[np.float32]]:
+    """For each label, how far each note serves it, shape ``(notes,)``."""
+    table: dict[str, NDArray[np.float32]] = {}
+    for number, own in enumerate(tags):
+        for label, weight in own:
+            table.setdefault(label, np.zeros(len(tags), np.float32))[number] = weight
+    return table
+
+
 def _match(
-    tags: Sequence[dict[str, float]], findings: Sequence[Finding]
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """How much of what was found each note serves, 0 to 1."""
+    table: Mapping[str, NDArray[np.float32]], findings: Sequence[Finding], count: int
+) -> NDArray[np.float64]:
+    """How much of what was found each note serves, 0 to 1, shape ``(count,)``."""
     top = findings[:5]
     total = sum(f.weight for f in top)
-    if not total:
-        return np.zeros(len(tags))
-    return np.asarray([sum(f.weight * tag.get(f.label, 0.0) for f in top) / total for tag in tags])
+    served = np.zeros(count)
+    for finding in top:
+        if finding.label in table:
+            served += table[finding.label] * (finding.weight / total)
+    return served

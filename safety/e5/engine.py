@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float32]
+    _Lowered = tuple[NDArray[np.int64], Vectors, NDArray[np.int32]]
 
 DIMENSIONS = 384
 GRAPHS = {count: Path(__file__).parent / "data" / f"layers{count}.onnx" for count in (1, 6)}
@@ -32,7 +33,9 @@ _STEPS = 63
 """Weights use 7 of 8 bits: processors without VNNI add pairs of products in 16 bits, which must not overflow."""
 _TOKENS_AT_ONCE = 2048
 _KEPT = 32
-"""Texts of which the lower half's states are kept, all with placeholders where the flow asks."""
+"""Calls of which the lower half's states are kept, all with placeholders where the flow asks."""
+_KEPT_TOKENS = 640
+"""Most tokens of a call that is kept: 1 MB of states."""
 _INNER = 1536
 _LINEAR = (
     ("q", "x", None),
@@ -123,7 +126,7 @@ class Engine:
             self.weights.vector("emb.pos").reshape(-1, hidden) + self.weights.vector("emb.type")[:hidden]
         )
         self._norm = self.weights.vector("emb.ln.w"), self.weights.vector("emb.ln.b")
-        self._kept: OrderedDict[str, Vectors] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], tuple[_Lowered, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
     def ids(self, text: str) -> list[int]:
@@ -153,14 +156,33 @@ class Engine:
             ``(n, tokens, 384)``; and 1 for each token, 0 for padding, shape ``(n, tokens)``. A text of more
             than 512 tokens comes as several.
         """
-        if len(texts) == 1 and (kept := self._recall(texts[0])) is not None:
-            yield np.zeros(1, np.int64), kept, np.ones(kept.shape[:2], np.int32)
+        # States depend a little on what is read beside them, so what is kept is a whole call.
+        if (kept := self._recall(tuple(texts))) is not None:
+            yield from kept
             return
+        made: list[_Lowered] = []
+        tokens = 0
         for owners, ids in self._batches(texts):
             states, mask = self._lowered(ids)
-            if len(texts) == 1 and len(ids) == 1:
-                self._keep(texts[0], states)
+            tokens += mask.size
+            if tokens <= _KEPT_TOKENS:
+                made.append((owners, states, mask))
             yield owners, states, mask
+        if made and tokens <= _KEPT_TOKENS:
+            self._keep(tuple(texts), tuple(made))
+
+    def middle(self, texts: Sequence[str]) -> Vectors:
+        """Return the mean state of all tokens of several texts after the lower half, shape ``(384,)``.
+
+        Nothing is computed for texts that :meth:`halfway` was given together a moment ago.
+        """
+        total = np.zeros(self._shape.hidden, np.float32)
+        tokens = 0
+        for _, states, mask in self.halfway(texts):
+            total += (states * mask[..., None]).sum(axis=(0, 1))
+            tokens += int(mask.sum())
+        mean: Vectors = (total / max(1, tokens)).astype(np.float32)
+        return mean
 
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], list[list[int]]]]:
         """Yield texts of like length together, none longer than the model reads at once."""
@@ -204,13 +226,13 @@ class Engine:
                 self._upper = Layers(GRAPHS[layers - half], named)
             return self._upper
 
-    def _recall(self, text: str) -> Vectors | None:
+    def _recall(self, texts: tuple[str, ...]) -> tuple[_Lowered, ...] | None:
         with self._lock:
-            return self._kept.get(text)
+            return self._kept.get(texts)
 
-    def _keep(self, text: str, states: Vectors) -> None:
+    def _keep(self, texts: tuple[str, ...], lowered: tuple[_Lowered, ...]) -> None:
         with self._lock:
-            self._kept[text] = states
+            self._kept[texts] = lowered
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cbtguard.nodes.retrieval import index as index_module
@@ -88,6 +88,7 @@ def test_focus_stops_behind_the_clause_that_passes_the_limit() -> None:
     assert len(focus("字" * 500, limit=24)) == 24
 
 
+@settings(deadline=None)
 @given(ANY, st.integers(1, 60))
 def test_focus_gives_a_piece_of_the_text(text: str, limit: int) -> None:
     assert focus(text, limit=limit) in text
@@ -140,6 +141,7 @@ def test_a_stricter_bar_lets_nothing_through(
     assert strict.retrieve(FITTING[0][0]) == ()
 
 
+@settings(deadline=None)
 @given(ANY)
 @example("")
 @example("\ud800")

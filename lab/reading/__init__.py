@@ -1,0 +1,1 @@
+"""Training what a text shows of thinking habits."""
