@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cbtguard.graph.build import last_resort
+from cbtguard.graph.earlier import replayed
 from cbtguard.nodes import fresh_turn, opinion
 from cbtguard.nodes.stop import ask
 from cbtguard.safety.errors import Fault
@@ -15,6 +16,8 @@ from cbtguard.safety.privacy.vault import Vault
 from cbtguard.safety.record import StoredEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cbtguard.nodes import Context, Turn
 
 _log = logging.getLogger("cbtguard.flow")
@@ -39,6 +42,7 @@ async def run_turn(
     *,
     thread: str | None = None,
     renew: bool = False,
+    earlier: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the final state of a turn.
 
@@ -51,6 +55,8 @@ async def run_turn(
         context: Services, bounds and desk.
         thread: Id of the talk; None for a turn that stands alone.
         renew: The vault of the talk is lost; the desk gets one whose numbers go on where the talk's were.
+        earlier: What the person wrote before, where the caller keeps the talk; a talk that is kept here
+            knows better.
     """
     known: dict[str, Any] = {"thread": thread or "none", "turn": 1}
     config: Any = {"callbacks": []}
@@ -65,6 +71,8 @@ async def run_turn(
                 known["turn"] = int(past.get("turn") or 0) + 1
                 if renew:
                     context.desk.vault = Vault(past.get("counters") or {})
+            if earlier and known["turn"] == 1:
+                known |= await replayed(earlier, context)
             state = await graph.ainvoke(
                 {**turn, **known}, config, context=context, durability=_durability(thread)
             )

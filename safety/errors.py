@@ -8,6 +8,8 @@
     ├── RecordError       record.*      the record cannot be opened, read, written or trusted
     ├── WriterError       writer.*      a writer cannot produce a draft
     ├── OpinionError      opinion.*     a rater cannot give an opinion
+    ├── AccessError       access.*      the caller of the service may not do this
+    ├── BusyError         busy.*        the service takes no more for now; the same request may pass later
     └── StopFault         stop.*        a stop of the flow failed; the flow refers and goes on
 
 Messages never quote what a person wrote: an error travels to logs, traces and issue trackers.
@@ -75,6 +77,14 @@ class WriterError(CbtguardError):
 
 class OpinionError(CbtguardError):
     """A rater cannot give an opinion."""
+
+
+class AccessError(CbtguardError):
+    """The caller of the service may not do this."""
+
+
+class BusyError(CbtguardError):
+    """The service takes no more for now; the same request may pass later."""
 
 
 class Fault(StrEnum):

@@ -19,6 +19,8 @@ _COMMANDS = {
     "check": ("cbtguard.service.cli.guards", "Check answers you already have."),
     "verify": ("cbtguard.service.cli.verify", "Prove the safety contract on the compiled flow."),
     "log": ("cbtguard.service.cli.log", "Verify, show or export the record."),
+    "serve": ("cbtguard.service.cli.serve", "Serve the flow over HTTP."),
+    "keys": ("cbtguard.service.cli.apikeys", "Keys of callers of the service."),
     "lab": ("cbtguard.lab.cli", "Notes, indexes and benchmarks."),
 }
 
