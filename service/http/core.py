@@ -44,14 +44,21 @@ class Caller:
         """
         if name is None:
             return None
-        if not name.strip() or len(name) > _LONGEST_THREAD:
+        own = _digest(name)
+        if own is None or not name.strip() or len(name) > _LONGEST_THREAD:
             raise InputError(
                 "input.thread",
-                f"The thread id is empty or longer than {_LONGEST_THREAD} characters.",
+                f"The thread id is empty, no text, or longer than {_LONGEST_THREAD} characters.",
                 hint="Use a short id.",
             )
-        own = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()
         return f"{self.id}:{own}"
+
+
+def _digest(name: str) -> str | None:
+    try:
+        return hashlib.sha256(name.encode()).hexdigest()
+    except UnicodeEncodeError:
+        return None
 
 
 @dataclass(slots=True, kw_only=True)

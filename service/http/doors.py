@@ -59,6 +59,10 @@ class FrontDoor:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                for name, value in message["headers"]:
+                    if name.lower() == b"x-cbtguard-code":
+                        told["code"] = value.decode()
+                        self._watch.refused.labels(told["code"]).inc()
                 message["headers"] = _with_headers(message["headers"], request_id)
             await send(message)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -59,6 +60,8 @@ def make_server(app: FastAPI, host: str, port: int, **options: Any) -> DrainingS
         port: Port; 0 for a free one.
         options: Of :class:`uvicorn.Config`.
     """
+    # It would log paths as they came, with whatever somebody wrote into them.
+    logging.getLogger("uvicorn.access").disabled = True
     config = uvicorn.Config(
         app,
         host=host,
