@@ -85,7 +85,7 @@ def encoder() -> int:
 
 
 @lab_command.command("bench")
-@click.argument("name", type=click.Choice(["turn", "ask", "batch", "screen", "record", "writer"]))
+@click.argument("name", type=click.Choice(["turn", "ask", "batch", "screen", "record", "writer", "serve"]))
 @click.option(
     "--data",
     type=click.Path(exists=True, dir_okay=False),
@@ -121,6 +121,10 @@ def encoder() -> int:
     type=click.IntRange(1),
     help="Most questions a language, for writer.",
 )
+@click.option("--clients", default=64, show_default=True, type=click.IntRange(1), help="At once, for serve.")
+@click.option(
+    "--seconds", default=10.0, show_default=True, type=click.FloatRange(1), help="How long, for serve."
+)
 @click.pass_context
 def bench(
     ctx: click.Context,
@@ -131,8 +135,10 @@ def bench(
     writer: str | None,
     questions: Path | None,
     most: int | None,
+    clients: int,
+    seconds: float,
 ) -> int:
-    """Measure and print: a turn of the guards, a cold ask, a batch, the screen, the record or a writer."""
+    """Measure and print: a turn of the guards, a cold ask, a batch, the screen, the record, a writer, the service."""
     from cbtguard.lab import bench as benches  # noqa: PLC0415 - keeps help fast
 
     if name == "turn":
@@ -145,6 +151,10 @@ def bench(
         from cbtguard.lab.record_bench import record  # noqa: PLC0415 - keeps help fast
 
         lines = record(entries)
+    elif name == "serve":
+        from cbtguard.lab.serve_bench import serve_bench  # noqa: PLC0415 - keeps help fast
+
+        lines = serve_bench(clients, seconds)
     elif name == "writer":
         from cbtguard.lab import writer_bench  # noqa: PLC0415 - keeps help fast
 

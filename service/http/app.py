@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from cbtguard.safety.privacy.vault import Vault
 from cbtguard.service.http import ask, chat, guards, health, records
 from cbtguard.service.http.core import Core
+from cbtguard.service.http.document import add_document
 from cbtguard.service.http.doors import Doorkeeper, FrontDoor
 from cbtguard.service.http.gate import Gate
 from cbtguard.service.http.keys import KeyFile
@@ -90,6 +91,7 @@ def create_app(
     for room in (chat, ask, guards, records, health):
         app.include_router(room.router)
     add_pages(app)
+    add_document(app)
     # The last added is the outermost.
     app.add_middleware(Doorkeeper, serve=serve, asks_keys=core.asks_keys)
     if serve.origins:

@@ -49,7 +49,11 @@ async def one_model(model: str, caller: Asking) -> JSONResponse:
     return JSONResponse(_model())
 
 
-@router.post("/v1/chat/completions", response_model=ChatOut)
+@router.post(
+    "/v1/chat/completions",
+    response_model=ChatOut,
+    responses={200: {"description": "The reply, or its chunks", "content": {"text/event-stream": {}}}},
+)
 async def chat(
     request: Request,
     body: ChatRequest,
