@@ -55,6 +55,11 @@ COMMANDS = (
     ["log", "verify"],
     ["log", "show"],
     ["log", "export"],
+    ["serve"],
+    ["keys"],
+    ["keys", "new"],
+    ["keys", "list"],
+    ["keys", "revoke"],
     ["lab"],
     ["lab", "notes"],
     ["lab", "notes", "lint"],
@@ -525,7 +530,19 @@ def test_help_can_be_read(command: list[str], option: str) -> None:
 
 def test_help_names_every_command() -> None:
     shown = re.findall(r"^  ([a-z]+) {2,}\S", call("--help").out.split("Commands:")[1], re.MULTILINE)
-    assert shown == ["ask", "batch", "screen", "redact", "retrieve", "check", "verify", "log", "lab"]
+    assert shown == [
+        "ask",
+        "batch",
+        "screen",
+        "redact",
+        "retrieve",
+        "check",
+        "verify",
+        "log",
+        "serve",
+        "keys",
+        "lab",
+    ]
 
 
 @pytest.mark.parametrize("command", ["batch", "screen", "redact", "retrieve", "check"])
