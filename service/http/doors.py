@@ -32,6 +32,7 @@ HEADERS: Final = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 """Set where the application set none of its own."""
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class FrontDoor:
@@ -78,13 +79,15 @@ class FrontDoor:
         finally:
             spent = time.perf_counter() - start
             pattern = _pattern(scope)
+            # Any word can stand in a request's first line.
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             # A connection that ended before anything was said.
-            self._watch.requests.labels(scope["method"], pattern, str(status or 499)).inc()
+            self._watch.requests.labels(method, pattern, str(status or 499)).inc()
             _access.info(
                 "request",
                 extra={
                     "request": request_id,
-                    "method": scope["method"],
+                    "method": method,
                     "route": pattern,
                     "status": status or 499,
                     "ms": round(spent * 1000, 1),
@@ -128,14 +131,14 @@ class Doorkeeper:
         """Where no key is asked for, only programs of this machine may speak: no page of a foreign site."""
         if self._asks_keys:
             return
-        if not self._own(request.url.hostname or ""):
+        if not self._own(_name(request.headers.get("host", ""))):
             raise AccessError(
                 "access.host",
                 "The service is addressed by a name that it does not serve without keys.",
                 hint="Use a loopback address, make a key, or set serve.hosts.",
             )
         origin = request.headers.get("origin")
-        if origin and origin not in self._serve.origins and not self._own(_host_of(origin)):
+        if origin and origin not in self._serve.origins and not self._own(_name(origin.partition("://")[2])):
             raise AccessError(
                 "access.origin",
                 "Pages of this origin may not call the service.",
@@ -183,8 +186,11 @@ def _too_long(most: int) -> InputError:
     )
 
 
-def _host_of(origin: str) -> str:
-    return origin.partition("://")[2].rpartition(":")[0].strip("[]") or origin.partition("://")[2].strip("[]")
+def _name(address: str) -> str:
+    """The name or address of ``name:port``; empty for what is neither."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0]
 
 
 def _with_headers(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:

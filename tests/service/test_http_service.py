@@ -256,7 +256,11 @@ def test_pages_of_other_sites_may_not_call(client: httpx.Client, serving: Callab
     ask = {"text": QUESTION}
     assert client.post("/v1/ask", json=ask, headers={"Host": "evil.example"}).status_code == 421
     assert client.post("/v1/ask", json=ask, headers={"Origin": "https://evil.example"}).status_code == 403
-    assert client.post("/v1/ask", json=ask, headers={"Origin": "http://localhost:3000"}).status_code == 200
+    for origin in ("http://localhost:3000", "http://[::1]", "http://127.0.0.1"):
+        assert client.post("/v1/ask", json=ask, headers={"Origin": origin}).status_code == 200
+    for host in ("[", ":", "127.0.0.1.evil.example", "a]", "@127.0.0.1"):
+        assert client.get("/healthz", headers={"Host": host}).status_code == 421
+    assert client.get("/healthz", headers={"Host": "[::1]:80"}).status_code == 200
     wish = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
     assert "Access-Control-Allow-Origin" not in client.options("/v1/ask", headers=wish).headers
     other, _ = serving(origins=("https://app.example",))
@@ -357,17 +361,22 @@ def test_the_log_names_requests_and_quotes_nobody(client: httpx.Client, running:
     client.post("/v1/ask", json={"text": PERSONAL, "thread": SECRET}, params={"q": SECRET})
     client.post("/v1/ask/stream", json={"text": PERSONAL, "language": SECRET})
     client.get(f"/{SECRET}")
+    client.request("SECRETWORD", "/v1/ask")
     rows = [json.loads(line) for line in running.log]
     requests = [row for row in rows if row["event"] == "request"]
     assert [(row["route"], row["status"]) for row in requests] == [
         ("/v1/ask", 200),
         ("/v1/ask/stream", 422),
         ("?", 404),
+        (requests[3]["route"], 405),
     ]
+    assert requests[3]["method"] == "OTHER"
     assert requests[0]["turn_route"] == "answered"
     assert requests[0]["risk"] == "none"
     assert requests[0]["record"]
-    assert not any(word in line for line in running.log for word in (NAME, PHONE, SECRET, "睡不着"))
+    assert not any(
+        word in line for line in running.log for word in (NAME, PHONE, SECRET, "SECRETWORD", "睡不着")
+    )
 
 
 # --- callers who leave, and the end -------------------------------------------------------------------------
