@@ -56,6 +56,7 @@ COMMANDS = (
     ["log", "show"],
     ["log", "export"],
     ["serve"],
+    ["mcp"],
     ["keys"],
     ["keys", "new"],
     ["keys", "list"],
@@ -541,6 +542,7 @@ def test_help_names_every_command() -> None:
         "log",
         "serve",
         "keys",
+        "mcp",
         "lab",
     ]
 
