@@ -154,6 +154,8 @@ class Event:
     text: str | None = None
     parts: tuple[str, ...] = ()
     """Which of the five parts a paragraph holds."""
+    early: bool = False
+    """Whether a text came before the answer was whole; it follows the text before it without a gap."""
     answer: Answer | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -162,7 +164,7 @@ class Event:
         if self.stop is not None:
             data |= {"stop": self.stop, "ms": self.ms}
         if self.text is not None:
-            data |= {"text": self.text, "parts": list(self.parts)}
+            data |= {"text": self.text, "parts": list(self.parts)} | ({"early": True} if self.early else {})
         if self.answer is not None:
             data["answer"] = self.answer.as_dict()
         return data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 import uuid
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from cbtguard.graph.forgetting import Forgotten, Swept
     from cbtguard.graph.vaults import VaultStore
+    from cbtguard.nodes import Turn
     from cbtguard.safety.referral import FileDirectory
     from cbtguard.safety.structure import Part
 
@@ -86,6 +88,7 @@ class Guard(ReviewMethods):
         self._contacts: Contacts | None = None
         self._loop = LoopThread()
         self._pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="cbtguard")
+        self._desks: dict[asyncio.Task[Answer], Desk] = {}
 
     # --- the parts ---------------------------------------------------------------------------------------
 
@@ -119,14 +122,29 @@ class Guard(ReviewMethods):
         return self
 
     def close(self) -> None:
-        """Let go of record, threads and workers. A closed guard answers no more."""
+        """Let go of record, threads and workers; turns in work end as by :meth:`hurry` before.
+
+        A closed guard answers no more.
+        """
         self._loop.run(self._aclose())
         self._loop.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._services is not None:
             self._services.record.close()
 
+    def hurry(self) -> None:
+        """Wait for no writer any longer: each turn in work ends in the referral, and in its entry."""
+        self._loop.run(self._hurry())
+
+    async def _hurry(self) -> None:
+        for desk in self._desks.values():
+            desk.left.set()
+
     async def _aclose(self) -> None:
+        await self._hurry()
+        if self._desks:
+            # Their entries are still to be written.
+            await asyncio.wait(tuple(self._desks), timeout=self._limits.record_s)
         if self._contacts is not None:
             await self._contacts.close()
         await self._keeping.close()
@@ -187,18 +205,33 @@ class Guard(ReviewMethods):
         region: str | None = None,
         language: str | None = None,
         audience: Collection[str] = (),
+        earlier: Sequence[str] = (),
+        early: bool = True,
     ) -> AsyncIterator[Event]:
         """Yield what happens: each stop as it ends, the reply as it is checked, then the answer.
 
         With a writer that streams, the first parts come while it is still writing: each once it, and all
         before it, have passed the check. If the rest of the answer then fails, ``withdrawn`` says so, and
-        the referral follows.
+        the referral follows. Whoever leaves the stream ends the writing: the turn ends in the referral,
+        and in its entry.
+
+        Args:
+            text: As for :meth:`ask`.
+            thread: As for :meth:`ask`.
+            region: As for :meth:`ask`.
+            language: As for :meth:`ask`.
+            audience: As for :meth:`ask`.
+            earlier: What the person wrote before, oldest first, where the caller keeps the talk: it is
+                screened again, so that care mode and history stand. Not read once ``thread`` is known here.
+            early: Whether the first parts may come before the answer is whole.
         """
         here = asyncio.get_running_loop()
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
 
         def tell(event: Event | None) -> None:
-            here.call_soon_threadsafe(queue.put_nowait, event)
+            # A turn that was left goes on to its entry, whether or not the caller's loop still runs.
+            with contextlib.suppress(RuntimeError):
+                here.call_soon_threadsafe(queue.put_nowait, event)
 
         def stopped(stop: str, ms: float) -> None:
             tell(Event(kind="stop", stop=stop, ms=ms))
@@ -207,9 +240,11 @@ class Guard(ReviewMethods):
 
         def passed(piece: str, parts: tuple[Part, ...]) -> None:
             released.append(piece)
-            tell(Event(kind="text", text=piece, parts=tuple(part.value for part in parts)))
+            tell(Event(kind="text", text=piece, parts=tuple(part.value for part in parts), early=True))
 
-        asked = self._ask(text, thread, region, language, audience, stopped, passed)
+        asked = self._ask(
+            text, thread, region, language, audience, stopped, passed if early else None, tuple(earlier)
+        )
         work = asyncio.ensure_future(self._loop.wait(asked))
         work.add_done_callback(lambda _: queue.put_nowait(None))
         try:
@@ -318,34 +353,57 @@ class Guard(ReviewMethods):
         audience: Collection[str] = (),
         on_stop: Callable[[str, float], None] | None = None,
         on_part: Callable[[str, tuple[Part, ...]], None] | None = None,
+        earlier: Sequence[str] = (),
     ) -> Answer:
         cleaned = clean(text, limit=self.settings.max_characters)
+        before = [clean(one, limit=self.settings.max_characters) for one in earlier]
         asked = self._asked_language(language)
         named = audience_of(audience)
         services = await self._made_services()
         where = self.region(region)
         name = self._thread_name(thread)
+        desk = Desk(text=cleaned, vault=Vault(), on_stop=on_stop, audience=named)
+        if on_part is not None:
+            desk.on_part = lambda piece, parts: on_part(desk.vault.restore(piece), parts)
+        turn = fresh_turn(
+            turn_id=uuid.uuid4().hex,
+            at=stamp(services.clock()),
+            asked_language=asked,
+            region=where,
+            language=_first_language(asked, cleaned),
+        )
+        context = Context(
+            services=services,
+            desk=desk,
+            limits=self._limits,
+            pool=self._pool,
+            reviews=self._review_queue(services),
+        )
+        task = asyncio.ensure_future(self._held(turn, context, name, thread, before))
+        self._desks[task] = desk
+        task.add_done_callback(self._done)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # Nobody waits any more; what the screen saw is kept all the same, and the entry is written.
+            desk.left.set()
+            raise
+
+    def _done(self, task: asyncio.Task[Answer]) -> None:
+        self._desks.pop(task, None)
+        if not task.cancelled():
+            task.exception()
+
+    async def _held(
+        self, turn: Turn, context: Context, name: str | None, thread: str | None, before: Sequence[str]
+    ) -> Answer:
+        """One turn, while nobody else has one in this talk."""
+        desk = context.desk
         async with self._locks.hold(name):
             graph = await self._threaded_graph() if name else self._graph(threaded=False)
             vault = await self._keeping.vault(name) if name else None
-            desk = Desk(text=cleaned, vault=vault or Vault(), on_stop=on_stop, audience=named)
-            if on_part is not None:
-                desk.on_part = lambda piece, parts: on_part(desk.vault.restore(piece), parts)
-            turn = fresh_turn(
-                turn_id=uuid.uuid4().hex,
-                at=stamp(services.clock()),
-                asked_language=asked,
-                region=where,
-                language=_first_language(asked, cleaned),
-            )
-            context = Context(
-                services=services,
-                desk=desk,
-                limits=self._limits,
-                pool=self._pool,
-                reviews=self._review_queue(services),
-            )
-            state = await run_turn(graph, turn, context, thread=name, renew=vault is None)
+            desk.vault = vault or desk.vault
+            state = await run_turn(graph, turn, context, thread=name, renew=vault is None, earlier=before)
             # An empty vault says nothing, and one that could not be renewed must not start the numbers anew.
             # What a reviewer lets through is completed from the vault, in a talk or not.
             kept = name or state["review"]
@@ -353,8 +411,8 @@ class Guard(ReviewMethods):
                 await self._keeping.keep(kept, desk.vault)
         if name:
             self._keeping.retain()
-        self._tell_contacts(state, services)
-        return answer_of(state, desk, services, thread=thread)
+        self._tell_contacts(state, context.services)
+        return answer_of(state, desk, context.services, thread=thread)
 
     def region(self, region: str | None) -> str:
         """Return the region code to use.

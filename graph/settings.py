@@ -116,6 +116,8 @@ class Settings(BaseSettings):
     """Longest message of one turn."""
     limits: dict[str, float] = Field(default_factory=dict)
     """Bounds by name, as in :class:`cbtguard.nodes.Limits`."""
+    serve: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the HTTP service by name, as in ``cbtguard.service.http.settings.ServeSettings``."""
 
     @classmethod
     def settings_customise_sources(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cbtguard.graph.build import last_resort
 from cbtguard.graph.disclosure import disclosed
+from cbtguard.graph.earlier import replayed
 from cbtguard.graph.talks import USED_AT
 from cbtguard.nodes import fresh_turn, opinion
 from cbtguard.nodes.stop import ask
@@ -17,6 +18,8 @@ from cbtguard.safety.privacy.vault import Vault
 from cbtguard.safety.record import StoredEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cbtguard.nodes import Context, Turn
 
 _log = logging.getLogger("cbtguard.flow")
@@ -41,6 +44,7 @@ async def run_turn(
     *,
     thread: str | None = None,
     renew: bool = False,
+    earlier: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the final state of a turn.
 
@@ -53,6 +57,8 @@ async def run_turn(
         context: Services, bounds and desk.
         thread: Id of the talk; None for a turn that stands alone.
         renew: The vault of the talk is lost; the desk gets one whose numbers go on where the talk's were.
+        earlier: What the person wrote before, where the caller keeps the talk; a talk that is kept here
+            knows better.
     """
     known: dict[str, Any] = {
         "thread": thread or "none",
@@ -79,6 +85,8 @@ async def run_turn(
                     context.desk.vault.advance(past.get("counters") or {})
                 if context.reviews is not None and past.get("reviews"):
                     known["taken_over"] = await context.reviews.taken_over(past["reviews"])
+            if earlier and known["turn"] == 1:
+                known |= await replayed(earlier, context)
             state = await graph.ainvoke(
                 {**turn, **known}, config, context=context, durability=_durability(thread)
             )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cbtguard.lab.bench_cli import bench_group
 from cbtguard.lab.evaluate.composer import composer_command
 from cbtguard.lab.evaluate.distortions import distortions_command
 from cbtguard.lab.evaluate.privacy import privacy_command
@@ -23,6 +24,7 @@ def lab_command() -> None:
     """Notes, indexes and benchmarks."""
 
 
+lab_command.add_command(bench_group)
 lab_command.add_command(risk_command)
 lab_command.add_command(structure_group)
 lab_command.add_command(referrals_command)
@@ -110,111 +112,4 @@ def encoder() -> int:
     from cbtguard.lab.encoder import write_all  # noqa: PLC0415 - keeps help fast
 
     click.echo(write_all())
-    return 0
-
-
-@lab_command.command("bench")
-@click.argument(
-    "name",
-    type=click.Choice(["turn", "ask", "batch", "screen", "record", "writer", "retrieval", "check", "stream"]),
-)
-@click.option(
-    "--data",
-    type=click.Path(exists=True, dir_okay=False),
-    default=None,
-    metavar="FILE",
-    help="JSON Lines with a field text, for batch.",
-)
-@click.option(
-    "--rounds",
-    default=300,
-    show_default=True,
-    type=click.IntRange(5),
-    help="Repetitions, for turn, screen, retrieval, check and stream.",
-)
-@click.option(
-    "--entries",
-    default=1_000_000,
-    show_default=True,
-    type=click.IntRange(10),
-    help="Length of the chain, for record.",
-)
-@click.option(
-    "--notes",
-    "notes_",
-    default=100_000,
-    show_default=True,
-    type=click.IntRange(86),
-    help="Largest library, for retrieval.",
-)
-@click.option(
-    "--plots",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=None,
-    metavar="FOLDER",
-    help="Where plots are written, for retrieval, check and stream (default: none).",
-)
-@click.option("--writer", default=None, metavar="NAME", help="As the setting writer, for writer.")
-@click.option(
-    "--questions",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    default=None,
-    metavar="FILE",
-    help="YAML file with lists of questions by language, for writer (default: the shipped ones).",
-)
-@click.option(
-    "--most",
-    default=None,
-    type=click.IntRange(1),
-    help="Most questions a language, for writer.",
-)
-@click.pass_context
-def bench(
-    ctx: click.Context,
-    name: str,
-    data: str | None,
-    rounds: int,
-    entries: int,
-    notes_: int,
-    plots: Path | None,
-    writer: str | None,
-    questions: Path | None,
-    most: int | None,
-) -> int:
-    """Measure and print: a turn, a cold ask, a batch, screen, record, writer, retrieval, check or stream."""
-    from cbtguard.lab import bench as benches  # noqa: PLC0415 - keeps help fast
-
-    if name == "turn":
-        lines = benches.turn(rounds)
-    elif name == "screen":
-        lines = benches.screen(rounds)
-    elif name == "ask":
-        lines = benches.cold_ask()
-    elif name == "record":
-        from cbtguard.lab.record_bench import record  # noqa: PLC0415 - keeps help fast
-
-        lines = record(entries)
-    elif name == "retrieval":
-        from cbtguard.lab.retrieval.scale import run  # noqa: PLC0415 - keeps help fast
-
-        lines = run(benches.MESSAGES, most=notes_, rounds=rounds, plots=plots)
-    elif name in {"check", "stream"}:
-        from cbtguard.lab import answer_bench  # noqa: PLC0415 - keeps help fast
-
-        lines = getattr(answer_bench, name)(benches.MESSAGES, rounds, plots)
-    elif name == "writer":
-        from cbtguard.lab import writer_bench  # noqa: PLC0415 - keeps help fast
-
-        asked = writer_bench.read_questions(questions or writer_bench.QUESTIONS)
-        lines = writer_bench.run(
-            settings_of(ctx, writer=writer),
-            {language: texts[:most] for language, texts in asked.items()},
-            tell=lambda line: click.echo(line, err=True),
-        )
-    else:
-        if data is None:
-            raise click.UsageError("batch needs --data FILE")
-        lines = benches.batch(Path(data))
-    for line in lines:
-        click.echo(line)
     return 0

@@ -5,6 +5,7 @@ None of it is state: it reaches no checkpoint, no stream and no trace. The raw t
 
 from __future__ import annotations
 
+import asyncio
 import time
 from concurrent.futures import Executor  # noqa: TC003 - LangGraph resolves the annotations of a context
 from dataclasses import dataclass, field
@@ -156,6 +157,8 @@ class Desk:
     """Told of each stop that ended, with its milliseconds."""
     on_part: Callable[[str, tuple[Part, ...]], None] | None = None
     """Given what may be read before the answer is whole, with placeholders, and the parts it holds."""
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once nobody waits for a writer any more: the turn ends in the referral, and in its entry."""
 
     def __repr__(self) -> str:
         return "Desk(...)"

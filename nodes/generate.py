@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph resolves annotations
 
@@ -12,10 +12,13 @@ from cbtguard.nodes.holding import holds
 from cbtguard.nodes.release import Release
 from cbtguard.nodes.screen import past_turns
 from cbtguard.nodes.state import State  # noqa: TC001 - LangGraph resolves annotations
-from cbtguard.nodes.stop import ask, garbage, timed
+from cbtguard.nodes.stop import ask, garbage, timed, unless_left
 from cbtguard.nodes.writers.task import Draft, StreamingWriter, WritingTask
 from cbtguard.safety.structure import Part, spliced
 from cbtguard.safety.structure.mending import paragraphs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 async def generate(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -32,7 +35,7 @@ async def generate(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         old, review = desk.draft, desk.review
         if old is None or review is None:
             raise garbage("generate", "no_draft")
-        written = _sound(await ask(context, "generate", context.services.writer.write, Draft, task))
+        written = _sound(await _written(context, context.services.writer.write, task))
         desk.before = (old, review)
         desk.draft = replace(
             old,
@@ -65,10 +68,14 @@ async def _draft(state: State, context: Context, task: WritingTask) -> tuple[Dra
     writer = context.services.writer
     alone = context.desk.on_part is None or holds(state, context)
     if alone or task.attempt > 1 or not isinstance(writer, StreamingWriter):
-        return _sound(await ask(context, "generate", writer.write, Draft, task)), None
+        return _sound(await _written(context, writer.write, task)), None
     async with Release(state, context) as release:
-        draft = _sound(await ask(context, "generate", writer.stream, Draft, task, release.told))
+        draft = _sound(await _written(context, writer.stream, task, release.told))
     return draft, release.fault
+
+
+async def _written(context: Context, write: Callable[..., Any], *given: Any) -> Draft:
+    return await unless_left(context.desk, "generate", ask(context, "generate", write, Draft, *given))
 
 
 def _sound(draft: Draft) -> Draft:

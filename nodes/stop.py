@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cbtguard.safety.errors import CbtguardError, DependencyError, Fault, StopFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from cbtguard.nodes.context import Context, Desk
 
@@ -58,6 +58,25 @@ async def ask(
     if not isinstance(result, expected):
         raise StopFault(stop, Fault.GARBAGE, type(result).__name__)
     return result
+
+
+async def unless_left(desk: Desk, stop: str, work: Coroutine[Any, Any, T]) -> T:
+    """Return what slow work brings, unless nobody waits for it any more.
+
+    Raises:
+        StopFault: ``stop.cancelled`` once the desk is left; whatever the work raises else.
+    """
+    task, left = asyncio.ensure_future(work), asyncio.ensure_future(desk.left.wait())
+    try:
+        await asyncio.wait((task, left), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+    finally:
+        # Whatever it raises from here on is nobody's, and its text may quote the person.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        task.cancel()
+        left.cancel()
+    raise StopFault(stop, Fault.CANCELLED, "left")
 
 
 def _cause(error: BaseException) -> str:

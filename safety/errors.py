@@ -10,6 +10,8 @@
     ├── OpinionError      opinion.*     a rater cannot give an opinion
     ├── ReviewError       review.*      a reviewer's act cannot be done
     ├── ContactError      contact.*     a contact could not be told
+    ├── AccessError       access.*      the caller of the service may not do this
+    ├── BusyError         busy.*        the service takes no more for now; the same request may pass later
     └── StopFault         stop.*        a stop of the flow failed; the flow refers and goes on
 
 Messages never quote what a person wrote: an error travels to logs, traces and issue trackers.
@@ -85,6 +87,14 @@ class ReviewError(CbtguardError):
 
 class ContactError(CbtguardError):
     """A contact could not be told; the reply was not waiting for it."""
+
+
+class AccessError(CbtguardError):
+    """The caller of the service may not do this."""
+
+
+class BusyError(CbtguardError):
+    """The service takes no more for now; the same request may pass later."""
 
 
 class Fault(StrEnum):

@@ -21,6 +21,9 @@ _COMMANDS = {
     "log": ("cbtguard.service.cli.log", "Verify, show or export the record."),
     "forget": ("cbtguard.service.cli.forget", "Delete a talk, or talks that were not used for long."),
     "audit": ("cbtguard.audit.cli", "Look over the help lines."),
+    "serve": ("cbtguard.service.cli.serve", "Serve the flow over HTTP."),
+    "keys": ("cbtguard.service.cli.apikeys", "Keys of callers of the service."),
+    "mcp": ("cbtguard.service.cli.mcp", "The guards as tools for agents."),
     "lab": ("cbtguard.lab.cli", "Notes, indexes and benchmarks."),
 }
 

@@ -236,4 +236,3 @@ async def test_a_claim_whose_owner_died_is_given_up(store: tuple[str, Any], flow
         assert (await queue.act("a", Act.RELEASE, reviewer="0f1e" * 4))["status"] == Status.RELEASED
         nothing = {"configurable": {"thread_id": "review-z"}}
         assert not await claim(saver, nothing, "x", clock.now)
-

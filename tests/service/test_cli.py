@@ -58,6 +58,12 @@ COMMANDS = (
     ["forget"],
     ["audit"],
     ["audit", "referrals"],
+    ["serve"],
+    ["mcp"],
+    ["keys"],
+    ["keys", "new"],
+    ["keys", "list"],
+    ["keys", "revoke"],
     ["lab"],
     ["lab", "notes"],
     ["lab", "notes", "lint"],
@@ -539,6 +545,9 @@ def test_help_names_every_command() -> None:
         "log",
         "forget",
         "audit",
+        "serve",
+        "keys",
+        "mcp",
         "lab",
     ]
 
