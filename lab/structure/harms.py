@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cbtguard.lab.structure.linear import fit, harm_targets, targets
+from cbtguard.safety.structure.harm import find_harm
 from cbtguard.safety.structure.model import Part
 from cbtguard.safety.structure.reading import FEW
 from cbtguard.safety.structure.sense import WIDTH, Sense, features
@@ -30,6 +31,10 @@ _PASSED = 0.95
 """Share of the harmful sentences that are to be read for sense."""
 _SOUND_LOST, _TEMPTING_LOST = 0.0004, 0.02
 """Shares of harmless sentences that a head may call harmful: of sound texts, and of those written to tempt it."""
+_RULED_LOST = 0.03
+"""Share of the harmful sentences with a rule's words in them that may be taken for harmless."""
+_ENOUGH = 15
+_BELIEVED = -99.0
 _HARMLESS, _TEMPTING = -1, -2
 _WEIGHTS = (0.0, 0.2, 0.4, 0.7, 1.0)
 _SENTENCES: dict[str, NDArray[np.float32]] = {}
@@ -45,12 +50,14 @@ class Told:
         codes: Place of the code in ``HARMS``; -1 for a sentence of a sound text, -2 for a harmless one that was
             written to tempt.
         latin: Whether it is in Latin script.
+        ruled: Whether a rule of each code finds its words in it, shape ``(sentences, harms)``.
     """
 
     words: Rows
     sense: Rows
     codes: NDArray[np.int64]
     latin: NDArray[np.bool_]
+    ruled: NDArray[np.bool_]
 
 
 def fit_sense(documents: Sequence[Document], harmful: Sequence[Harmful]) -> Sense:
@@ -100,7 +107,7 @@ def told(documents: Sequence[Document], harmful: Sequence[Harmful]) -> Told:
     random = np.random.default_rng(7)
     fold_d = random.permutation(len(documents)) % _FOLDS
     fold_h = random.permutation(len(harmful)) % _FOLDS
-    words, sense, codes, latin = [], [], [], []
+    words, sense, codes, latin, ruled = [], [], [], [], []
     for turn in range(_FOLDS):
         known = [d for d, f in zip(documents, fold_d, strict=True) if f != turn]
         harms = [h for h, f in zip(harmful, fold_h, strict=True) if f != turn]
@@ -122,9 +129,45 @@ def told(documents: Sequence[Document], harmful: Sequence[Harmful]) -> Told:
             sense.append((meanings(document)[long] @ second.table + second.biases).astype(np.float64))
             codes += [code] * int(long.sum())
             latin += [document.english] * int(long.sum())
+            ruled += [
+                _ruled(t, document.english) for t, k in zip(sentences_of(document), long, strict=True) if k
+            ]
     return Told(
-        words=np.concatenate(words), sense=np.concatenate(sense), codes=np.array(codes), latin=np.array(latin)
+        words=np.concatenate(words),
+        sense=np.concatenate(sense),
+        codes=np.array(codes),
+        latin=np.array(latin),
+        ruled=np.array(ruled),
     )
+
+
+def _ruled(text: str, english: bool) -> list[bool]:
+    found = {defect.code for defect in find_harm(text, english=english, reading=None)}
+    return [code in found for code in HARMS]
+
+
+def doubts_of(seen: Told) -> dict[str, dict[str, float]]:
+    """Return below which logit of its sense, in each script, a sentence that a rule of each code hits is harmless.
+
+    Of the harmful sentences with such a hit nearly all are believed.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for script in SCRIPTS:
+        here = seen.latin == (script == "latin")
+        found[script] = {}
+        for column, code in enumerate(HARMS):
+            hit = seen.sense[here & (seen.codes == column) & seen.ruled[:, column], column]
+            level = float(np.quantile(hit, _RULED_LOST)) if len(hit) >= _ENOUGH else _BELIEVED
+            found[script][code] = round(level, 3)
+    return found
+
+
+def doubted(seen: Told, doubts: dict[str, dict[str, float]]) -> str:
+    """Return how many harmless sentences with a rule's words in them are seen for harmless."""
+    limits = np.array([[doubts[s][code] for code in HARMS] for s in SCRIPTS])[seen.latin.astype(int)]
+    hit = seen.ruled & (seen.codes < 0)[:, None]
+    spared = hit & (seen.sense < limits)
+    return f"harmless sentences that a rule hits: {int(hit.sum())}, seen for harmless: {int(spared.sum())}"
 
 
 def gates_of(seen: Told) -> dict[str, float]:

@@ -16,7 +16,7 @@ from cbtguard.lab.structure.composed import composed
 from cbtguard.lab.structure.corpus import read_corpus
 from cbtguard.lab.structure.documents import document, of_answer, of_labelled
 from cbtguard.lab.structure.fit import Material, Model, train
-from cbtguard.lab.structure.harms import gates_of, told, weights_of
+from cbtguard.lab.structure.harms import doubted, doubts_of, gates_of, told, weights_of
 from cbtguard.lab.structure.harms import report as harm_report
 from cbtguard.lab.structure.harms import thresholds_of as harm_levels
 from cbtguard.lab.structure.linear import Harmful
@@ -38,7 +38,7 @@ _TOLERANCE = 0.03
 """What the agreement (Cohen's kappa) on a part may be less than the best for the sake of sound answers."""
 _LEAST, _MOST = -1.5, 0.0
 """Between which the threshold of a part lies."""
-_CALLED_HARMFUL = 0.02
+_CALLED_HARMFUL = 0.01
 """Share of the sound answers that the harms together may cost."""
 _CLEAR = 0.01
 _SOUND_LOST = 0.01
@@ -64,7 +64,9 @@ def run(corpus: Path, answers: Sequence[Path], out: Path, size: int) -> Iterator
     gates = gates_of(seen)
     words = weights_of(seen, gates)
     levels = harm_levels(seen, gates, words)
+    doubts = doubts_of(seen)
     yield from harm_report(seen, gates, words, levels)
+    yield doubted(seen, doubts)
     yield f"cross-validating on {len(tune)} answers"
     parts, harms = cross_validate(material, documents, gates, words)
     levels = spared(tune, harms, levels)
@@ -72,7 +74,9 @@ def run(corpus: Path, answers: Sequence[Path], out: Path, size: int) -> Iterator
     yield from report(tune, parts, harms, thresholds)
     yield "training on everything"
     model = train(replace(material, weak=documents))
-    out.write_bytes(pack(with_gates(model, gates, words), thresholds, card(material, tune), size).dump())
+    out.write_bytes(
+        pack(with_gates(model, gates, words), thresholds, doubts, card(material, tune), size).dump()
+    )
     yield f"{out} ({out.stat().st_size / 1e6:.2f} MB)"
 
 
@@ -197,6 +201,7 @@ def with_gates(model: Model, gates: dict[str, float], words: dict[str, float]) -
 def pack(
     model: Model,
     thresholds: dict[str, dict[str, float]],
+    doubts: dict[str, dict[str, float]],
     about: dict[str, Any],
     size: int,
 ) -> Weights:
@@ -214,6 +219,7 @@ def pack(
         net=model.net,
         sense=model.sense,
         thresholds=thresholds,
+        doubts=doubts,
         card=about,
     )
 

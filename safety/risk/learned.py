@@ -20,6 +20,7 @@ from cbtguard.safety.risk.neural import Reader, parse
 from cbtguard.safety.risk.normalise import Normalised, normalise
 from cbtguard.safety.risk.verdict import verdict
 from cbtguard.safety.risk.weights import HEADS, LEVEL_HEADS, OTHER_HEAD, READ_FOR_SENSE, Weights, script_of
+from cbtguard.safety.text import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ SENSE = "reader.npz"
 """Name of the reading model's file, beside the weights."""
 _FEWEST_WORDS = 3
 """Words a text must have to be read for sense; what a settled idiom leaves over often has fewer."""
+_SENTENCE_COST = 0.5
+"""Taken off the logits of a sentence of a longer text that is read by itself."""
 _SECOND_KIND = 0.5
 """Probability from which a second kind is named too."""
 
@@ -162,8 +165,19 @@ def raw(weights: Weights, text: str, reader: Reader | None = None) -> Raw:
     sense = None
     script = script_of(text)
     if reader is not None and script in READ_FOR_SENSE and len(text.split()) >= _FEWEST_WORDS:
-        sense = _gravest(reader.logits([text[span.start : span.end] for span in passages(text)]))
+        sense = _gravest(_senses(reader, text))
     return Raw(script=script, words=_gravest(rows), sense=sense, start=shown.start, end=shown.end)
+
+
+def _senses(reader: Reader, text: str) -> NDArray[np.float64]:
+    """Return what the reading model makes of a text's passages and, where there are several, of its sentences."""
+    whole = [text[span.start : span.end] for span in passages(text)]
+    single = [text[span.start : span.end].strip() for span in sentences(text)]
+    single = [one for one in single if len(one.split()) >= _FEWEST_WORDS] if len(single) > 1 else []
+    rows = reader.logits([*whole, *single])
+    # Many sentences are many chances to err.
+    rows[len(whole) :, : len(LEVEL_HEADS)] -= _SENTENCE_COST
+    return rows
 
 
 def mixed(found: Raw, mix: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Reading:

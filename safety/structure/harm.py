@@ -50,7 +50,7 @@ class Rule:
 
 
 def find_harm(answer: str, *, english: bool, reading: Reading | None) -> Iterator[Defect]:
-    """Yield every harm once: what the rules see, then what the model alone sees.
+    """Yield every harm once: what the rules see and the model does not doubt, then what the model alone sees.
 
     Args:
         answer: The answer as written.
@@ -66,6 +66,8 @@ def find_harm(answer: str, *, english: bool, reading: Reading | None) -> Iterato
     seen = set()
     for rule in rules():
         for match in _hits(rule, plain, spans, quotes, languages):
+            if reading is not None and reading.doubted(rule.code, match.start()):
+                continue
             seen.add(rule.code)
             yield rule.defect(answer[match.start() : match.end()])
             break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,6 +55,23 @@ class Reading:
     words look harmless, and for those of a few words, which say too little to go by."""
     thresholds: dict[str, float]
     """Logit from which each head speaks, in the script of the answer."""
+    sense: Sense
+    doubts: dict[str, float]
+    """Logit of the sense below which each of ``HARMS`` is not believed, whatever the words."""
+
+    def doubted(self, code: str, place: int) -> bool:
+        """Return whether a sentence means something harmless, though words of a rule for ``code`` stand in it.
+
+        Args:
+            code: Of the rule. What is not among ``HARMS`` is never doubted.
+            place: Where in the text the words begin.
+        """
+        number = bisect_right(self.layout.spans, place, key=lambda span: span.start) - 1
+        if code not in self.doubts or number < 0 or len(self.layout.words[number]) < FEW:
+            return False
+        span = self.layout.spans[number]
+        logits = self.sense.logits([self.layout.plain[span.start : span.end].strip()])
+        return bool(logits[0, HARMS.index(code)].round(_DIGITS) < self.doubts[code])
 
 
 def read(question: str, answer: str, *, english: bool, whole: bool = True) -> Reading:
@@ -81,6 +99,8 @@ def read(question: str, answer: str, *, english: bool, whole: bool = True) -> Re
         answer=(pooled(sentences) + weights.net.shift).round(_DIGITS),
         harms=_harms(heads[:, PARTS : PARTS + len(HARMS)], layout, weights.sense, script),
         thresholds=weights.thresholds[script],
+        sense=weights.sense,
+        doubts=weights.doubts[script],
     )
 
 

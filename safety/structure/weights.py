@@ -47,7 +47,7 @@ GROUPS = 8
 WIDTH = GROUPS * len(Part) + SHAPE + 1
 """Length of the context of a sentence."""
 _MASK = np.uint32(2**20 - 1)
-_FORMAT = 2
+_FORMAT = 3
 _NET = ("mean", "spread", "inner", "inner_bias", "outer", "outer_bias", "straight", "shift")
 
 
@@ -92,6 +92,9 @@ class Weights:
     """What is added to the logits of harm where a sentence is read for sense."""
     thresholds: dict[str, dict[str, float]]
     """For each of ``SCRIPTS``: the logit from which each head speaks."""
+    doubts: dict[str, dict[str, float]]
+    """For each of ``SCRIPTS`` and ``HARMS``: below which logit of its sense a sentence is harmless though the words
+    of a rule stand in it."""
     card: dict[str, Any]
     """What it was trained on and how well it did; for people to read."""
     slots: NDArray[np.int32] = field(init=False)
@@ -123,6 +126,7 @@ class Weights:
             "format": _FORMAT,
             "heads": HEADS,
             "thresholds": self.thresholds,
+            "doubts": self.doubts,
             "gates": self.sense.gates,
             "words": self.sense.words,
             "card": self.card,
@@ -194,6 +198,9 @@ def _parse(content: bytes) -> Weights:
             thresholds={
                 script: {head: float(about["thresholds"][script][head]) for head in HEADS}
                 for script in SCRIPTS
+            },
+            doubts={
+                script: {code: float(about["doubts"][script][code]) for code in HARMS} for script in SCRIPTS
             },
             card=dict(about["card"]),
         )

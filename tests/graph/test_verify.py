@@ -838,6 +838,7 @@ def one_held_turn(_: Script, stop: str, alternatives: tuple[str, ...]) -> tuple[
     return ("watch",) if stop == "screen" else alternatives[:1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sound", [True, False])
 def test_the_command_tells_and_exits(
     sound: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

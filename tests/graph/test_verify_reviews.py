@@ -57,6 +57,7 @@ def explore(
     return walk
 
 
+@pytest.mark.slow
 def test_what_ships_holds_for_every_act_on_a_hint(explore: Callable[..., Proof]) -> None:
     proof = explore(protect=("identified",), screen=("watch",), generate=("sound",), check=("pass",))
     assert proof.holds, proof.violations
@@ -65,6 +66,7 @@ def test_what_ships_holds_for_every_act_on_a_hint(explore: Callable[..., Proof])
     assert proof.as_dict()["acts"] == proof.acts
 
 
+@pytest.mark.slow
 def test_what_ships_holds_however_a_turn_came_to_be_held(explore: Callable[..., Proof]) -> None:
     proof = explore(act=("approve", "replace"), act_text=("clean",), act_check=("clean",), act_record=("ok",))
     assert proof.holds, proof.violations

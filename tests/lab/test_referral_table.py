@@ -67,7 +67,7 @@ def test_every_level_subject_and_kind_is_read_whole(language: str) -> None:
                 assert len(row.readings) == 21
                 wanted = set(WHOLE) | ({"helps"} if subject == "other" else set())
                 assert all(set(reading.found) == wanted for reading in row.readings)
-    assert len(names) == 24 + 10 + 1 + 7 + 5
+    assert len(names) == 24 + 10 + 1 + 9 + 5
 
 
 def test_the_page_is_what_the_command_writes() -> None:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cbtguard.safety.errors import RecordError
@@ -75,6 +75,7 @@ def from_cells(cells: dict[str, str]) -> StoredEntry:
     )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(entries=st.lists(ENTRIES, max_size=4))
 def test_jsonl_comes_back_and_verifies(entries: list[TurnEntry]) -> None:
     kept = chained(entries)
@@ -88,6 +89,7 @@ def test_jsonl_comes_back_and_verifies(entries: list[TurnEntry]) -> None:
     assert verify_entries(back).ok
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(entries=st.lists(ENTRIES, max_size=4))
 def test_csv_comes_back_and_verifies(entries: list[TurnEntry]) -> None:
     kept = chained(entries)

@@ -45,6 +45,7 @@ def test_is_a_detector():
     assert DETECTOR.name == "learned"
 
 
+@pytest.mark.slow
 def test_training_twice_gives_the_same_bytes(few_lines):
     said: list[str] = []
     options = fitting.Options(size=20_000)

@@ -182,6 +182,7 @@ def test_ask_tells_everything_about_an_answer(answered: Any) -> None:
         "citations",
         "referral",
         "reason",
+        "review",
         "writer",
         "attempts",
         "defects",

@@ -92,6 +92,7 @@ def test_the_document(serving: Callable[..., Any]) -> None:
                 assert operation["security"]
 
 
+@pytest.mark.slow
 def test_the_service_does_as_its_document_says(serving: Callable[..., Any]) -> None:
     running, _ = serving()
     calls, _ = fuzz(running.url, 6, 1, "examples,fuzzing")
