@@ -17,6 +17,8 @@ _DATA = Path(__file__).parent / "data"
 _HAN = re.compile(r"[\u3400-\u9fff]+")
 _FEWEST_CHARACTERS, _FEWEST_WORDS = 8, 6
 """Telling characters (zh) and words (en) a question must have before sharing none of them tells anything."""
+_TAKEN_UP = 5
+"""Characters of a question that stand in the answer as they were written: it takes them up."""
 _STEM = 5
 """Characters of an English word that must agree."""
 _SIGNS = re.compile(r"[^\w' ]+")
@@ -85,6 +87,12 @@ def off_topic(question: str, answer: str) -> bool:
             for place in range(len(run) - 1)
             if run[place] in telling and run[place + 1] in telling
         }
+        if any(
+            run[place : place + _TAKEN_UP] in said and not telling.isdisjoint(run[place : place + _TAKEN_UP])
+            for run in runs
+            for place in range(len(run) - _TAKEN_UP + 1)
+        ):
+            return False
         shared = sum(char in said for char in telling)
         few = len(telling) >= _FEWEST_CHARACTERS and shared <= 1 + 0.16 * len(telling)
         return few and not any(pair in said for pair in pairs)

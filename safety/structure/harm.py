@@ -25,6 +25,7 @@ DATA = Path(__file__).parent / "data" / "defects.yaml"
 _QUOTE = re.compile('“[^“”\n]{1,120}”|「[^「」\n]{1,120}」|『[^『』\n]{1,120}』|"[^"\n]{1,200}"')
 _LATIN = re.compile(r"[A-Za-z]{2,}")
 _CLAUSE_MARKS = frozenset("，。！？；,.!?;\n")
+_BOTH = ("zh", "en")
 _SOME_ENGLISH = 20
 """Latin words from which a Chinese answer is read by the English rules too."""
 
@@ -41,6 +42,8 @@ class Rule:
     reason_zh: str
     quotable: bool
     """Whether the words are harmless inside quotation marks."""
+    sure: bool
+    """Whether a hit stands whatever the sentence around it means and whatever the language of the answer."""
     near: bool
     """Whether what makes a hit harmless must stand in the same clause, not just in the same sentence."""
 
@@ -65,8 +68,8 @@ def find_harm(answer: str, *, english: bool, reading: Reading | None) -> Iterato
         languages.append("en")
     seen = set()
     for rule in rules():
-        for match in _hits(rule, plain, spans, quotes, languages):
-            if reading is not None and reading.doubted(rule.code, match.start()):
+        for match in _hits(rule, plain, spans, quotes, _BOTH if rule.sure else languages):
+            if reading is not None and not rule.sure and reading.doubted(rule.code, match.start()):
                 continue
             seen.add(rule.code)
             yield rule.defect(answer[match.start() : match.end()])
@@ -150,6 +153,7 @@ def rules() -> tuple[Rule, ...]:
                     reason=entry["reason"]["en"],
                     reason_zh=entry["reason"]["zh"],
                     quotable=bool(entry.get("quotable", False)),
+                    sure=bool(entry.get("sure", False)),
                     near=bool(entry.get("near", False)),
                 )
             )

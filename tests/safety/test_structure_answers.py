@@ -154,14 +154,17 @@ def test_an_answer_to_another_question_is_off_topic(name: str, question: str) ->
 
 
 @pytest.mark.parametrize(
-    ("said", "defect"),
-    [("他们都说我太敏感，让我想开点", "belittling"), ("他说我爱你但从来做不到", "romance")],
+    ("said", "told", "defect"),
+    [
+        ("他们都说我太敏感，让我想开点", "你就是太敏感了，想开点吧。", "belittling"),
+        ("他说我爱你但从来做不到", "其实我爱你，每天都想抱着你。", "romance"),
+    ],
 )
-def test_the_persons_own_words_in_quotation_marks_are_no_defect(said: str, defect: str) -> None:
+def test_the_persons_own_words_in_quotation_marks_are_no_defect(said: str, told: str, defect: str) -> None:
     case = SOUND["zh-work-block"]
     answer = f"你写下“{said}”。" + put_together(case, case["parts"])
     assert codes(check({**case, "question": f"{case['question']}{said}。"}, answer)) == []
-    assert defect in codes(check(case, answer.replace("“", "").replace("”", "")))
+    assert defect in codes(check(case, told + put_together(case, case["parts"])))
 
 
 @pytest.mark.parametrize(("leaked", "code"), [("<|im_end|>", "leak"), ("我想割腕", "means")])
