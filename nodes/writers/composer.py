@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _CLEAR_HABIT = 0.75
 """Weight from which a thinking habit is named; below it the thought is offered as a guess."""
+_SHORTER = 0.3
+"""How often three steps are given instead of four."""
 _CLAUSE_MARK = re.compile(r"[，,。.！!？?；;：:\n]")
 _OWN = re.compile("[\ue000-\ue0ff]")
 """Stands for words of the person until the rest is turned into Traditional script."""
@@ -199,7 +201,8 @@ class _Composition:
     def _steps(self, steps: tuple[str, ...]) -> str:
         """Three or four steps in flowing prose."""
         leads = self._pick.of(self._own.patterns["steps"]).split("|")
-        chosen = steps[:4]
+        # A beginning of three steps is one too, and two people with one note do not read the same page.
+        chosen = steps[: 3 if self._pick.random.random() < _SHORTER else 4]
         # The last lead says that it is the last; a shorter list skips the one before.
         used = leads[: len(chosen)] if "四" in leads[3] else [*leads[: len(chosen) - 1], leads[3]]
         return self._gap().join(

@@ -104,10 +104,13 @@ def test_a_large_index_finds_what_a_small_one_does(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(index, "_LOOKED_AT", 30)
     large = index.build(library, encoder)
     assert large.means is not None
+    same = 0
     for text in MESSAGES:
         query = index.centred(encoder.queries([text]), small.centre)[0]
         exact, near = small.nearest(query), large.nearest(query)
-        assert exact.argmax() == near.argmax()
+        same += exact.argmax() == near.argmax()
         looked_at = near > -1
         assert looked_at.sum() == 30
         assert np.allclose(exact[looked_at], near[looked_at], atol=2e-3)
+    # A third of the notes is looked at closely, after a rough look at all.
+    assert same >= 0.9 * len(MESSAGES)
