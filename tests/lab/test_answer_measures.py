@@ -101,7 +101,7 @@ def test_a_large_index_finds_what_a_small_one_does(monkeypatch: pytest.MonkeyPat
     library, encoder = NoteLibrary(), EmbeddedEncoder()
     small = index.build(library, encoder)
     monkeypatch.setattr(index, "_MANY", 100)
-    monkeypatch.setattr(index, "_LOOKED_AT", 30)
+    monkeypatch.setattr(index, "_LOOKED_AT", 45)
     large = index.build(library, encoder)
     assert large.means is not None
     same = 0
@@ -110,7 +110,7 @@ def test_a_large_index_finds_what_a_small_one_does(monkeypatch: pytest.MonkeyPat
         exact, near = small.nearest(query), large.nearest(query)
         same += exact.argmax() == near.argmax()
         looked_at = near > -1
-        assert looked_at.sum() == 30
+        assert looked_at.sum() == 45
         assert np.allclose(exact[looked_at], near[looked_at], atol=2e-3)
-    # A third of the notes is looked at closely, after a rough look at all.
-    assert same >= 0.9 * len(MESSAGES)
+    # Half of the notes is looked at closely, after a rough look at all.
+    assert same >= len(MESSAGES) - 1
