@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cbtguard.lab.risk.otherwise import gathered
 from cbtguard.safety.risk.features import pieces, windows
 from cbtguard.safety.risk.model import Kind, Level, Subject
 from cbtguard.safety.risk.normalise import normalise
@@ -58,7 +57,6 @@ def fit(lines: Sequence[Line], options: Options) -> Weights:
 
     Every head is a logistic regression, solved by coordinate descent in one thread with a fixed seed.
     """
-    lines = [*lines, *gathered(lines)]
     instances = _instances(lines)
     keys, commonness = _known(instances)
     matrix = _matrix(instances, keys, commonness)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cbtguard.safety.risk.model import Level
-from cbtguard.safety.risk.weights import script_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +20,6 @@ _POINTS = re.compile(r"[.,;:!…]+(?=\s|$)|(?<=\s)[-\u2013\u2014]+(?=\s)")
 _SPACES = re.compile(r"\s+")
 _LONGEST = 200
 """Characters of talk that is put around a line."""
-_SHORT = {False: 60, True: 150}
-"""Characters of a line that is told among others, in Chinese and in English."""
-_MOST = 7
-"""Lines that are told together."""
 _PLAIN, _AMONG = 0.35, 0.55
 """How often the stops go; how often talk is put around a line."""
 
@@ -59,29 +53,6 @@ def otherwise(
             new = f"{before} {ended(new) if after else new} {after}".strip()
         said.append(new)
     return said
-
-
-def gathered(lines: Sequence[Line]) -> list[Line]:
-    """Return lines of many things: harmless ones told together, and grave ones in the midst of such talk.
-
-    A long calm account of this and that is no farewell, and a grave sentence in it stays one. The same lines
-    give the same ones.
-    """
-    chance = random.Random(1)  # noqa: S311 - a shuffle, not a secret
-    made: list[Line] = []
-    for english in (False, True):
-        here = [line for line in lines if (script_of(line.text) == "latin") == english]
-        talk = [line for line in here if line.level is Level.NONE and len(line.text) <= _SHORT[english]]
-        grave = [line for line in here if line.level.refers and len(line.text) <= _SHORT[english]]
-        if len(talk) < _MOST:
-            continue
-        for middle in (*([None] * (len(talk) // 2)), *grave[::2]):
-            told = chance.sample(talk, chance.randint(2, _MOST))
-            if middle is not None:
-                told.insert(chance.randint(0, len(told)), middle)
-            text = (" " if english else "").join(ended(line.text, "." if english else "。") for line in told)
-            made.append(replace(middle or told[0], text=text))
-    return made
 
 
 def unpointed(text: str) -> str:

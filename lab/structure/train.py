@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _FOLDS = 4
 _TOLERANCE = 0.03
 """What the agreement (Cohen's kappa) on a part may be less than the best for the sake of sound answers."""
-_LEAST, _MOST = -1.5, 0.0
+_LEAST, _MOST = -0.8, 0.0
 """Between which the threshold of a part lies."""
 _CALLED_HARMFUL = 0.01
 """Share of the sound answers that the harms together may cost."""

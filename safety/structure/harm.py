@@ -42,8 +42,8 @@ class Rule:
     reason_zh: str
     quotable: bool
     """Whether the words are harmless inside quotation marks."""
-    sure: bool
-    """Whether a hit stands whatever the sentence around it means and whatever the language of the answer."""
+    sure: re.Pattern[str] | None
+    """Words that stand whatever the sentence around them means. A rule that has such words looks in both languages."""
     near: bool
     """Whether what makes a hit harmless must stand in the same clause, not just in the same sentence."""
 
@@ -68,8 +68,9 @@ def find_harm(answer: str, *, english: bool, reading: Reading | None) -> Iterato
         languages.append("en")
     seen = set()
     for rule in rules():
-        for match in _hits(rule, plain, spans, quotes, _BOTH if rule.sure else languages):
-            if reading is not None and not rule.sure and reading.doubted(rule.code, match.start()):
+        for match in _hits(rule, plain, spans, quotes, _BOTH if rule.sure is not None else languages):
+            plainly = rule.sure is not None and rule.sure.search(match.group()) is not None
+            if reading is not None and not plainly and reading.doubted(rule.code, match.start()):
                 continue
             seen.add(rule.code)
             yield rule.defect(answer[match.start() : match.end()])
@@ -153,7 +154,7 @@ def rules() -> tuple[Rule, ...]:
                     reason=entry["reason"]["en"],
                     reason_zh=entry["reason"]["zh"],
                     quotable=bool(entry.get("quotable", False)),
-                    sure=bool(entry.get("sure", False)),
+                    sure=re.compile(entry["sure"]) if "sure" in entry else None,
                     near=bool(entry.get("near", False)),
                 )
             )
