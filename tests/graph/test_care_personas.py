@@ -29,9 +29,9 @@ CARE_TURNS = 3
 
 MOST_MISSED = 4
 """Turns in danger, of 84, that the screen does not raise (recall 0.95)."""
-MOST_ALARMED = 60
+MOST_ALARMED = 20
 """Turns without danger, of 222, that the screen raises: mostly short news of what others do."""
-MOST_UNANSWERED = 30
+MOST_UNANSWERED = 18
 """Turns of 72 that the ordinary flow should answer and does not, nearly all after such an alarm."""
 
 PROFESSIONAL = re.compile(
@@ -175,7 +175,9 @@ def test_no_reply_comes_twice_while_there_is_danger(played: Played, name: str) -
     for one, other in pairwise(talk):
         assert one.answer.reply != other.answer.reply
     replies = [turn.answer.reply for turn in talk if turn.caring and turn.answer.risk.level != "emergency"]
-    assert len(set(replies)) == len(replies)
+    # There are eight wordings or more; whoever stays in danger for long hears one again, and not soon.
+    for place, reply in enumerate(replies):
+        assert reply not in replies[max(0, place - 7) : place]
 
 
 @pytest.mark.parametrize("name", NAMES)

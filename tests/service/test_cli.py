@@ -182,7 +182,6 @@ def test_ask_tells_everything_about_an_answer(answered: Any) -> None:
         "citations",
         "referral",
         "reason",
-        "review",
         "writer",
         "attempts",
         "defects",
@@ -196,6 +195,7 @@ def test_ask_tells_everything_about_an_answer(answered: Any) -> None:
         "region",
         "thread",
         "turn",
+        "review",
     ]
     assert (answered["route"], answered["reason"], answered["language"]) == ("answered", "checked", "zh-Hans")
     assert answered["risk"]["level"] == "none"
