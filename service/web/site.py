@@ -101,6 +101,7 @@ class Site:
             notice=notice,
             regions=regions,
             region=data["region"],
+            reviewed=self._guard.settings.review != "off",
         )
 
 

@@ -103,6 +103,7 @@ export function told(error) {
   if (!(error instanceof Problem)) return t("errors.offline");
   const own = data.texts[`refusals.${error.code}`];
   if (own) return own;
+  if (error.status === 401) return t("keys.missing");
   if (error.status === 413) return t("errors.too_long");
   if (error.code === "input.empty") return t("errors.empty");
   if (error.code === "busy.draining") return t("errors.ending");
@@ -112,8 +113,7 @@ export function told(error) {
 
 /** Call the service; a key is asked for where it wants one. Gives the response, raises a Problem. */
 export async function call(path, { body, headers = {}, signal, quiet = false } = {}) {
-  let problem = "";
-  if (data.keys && !keyOf() && !quiet) await askKey("");
+  if (data.keys && !keyOf() && !quiet && !(await askKey(""))) throw new Problem(401, "access.key_missing");
   for (;;) {
     const key = keyOf();
     const sent = { ...headers };
@@ -131,7 +131,7 @@ export async function call(path, { body, headers = {}, signal, quiet = false } =
     const code = response.headers.get("X-Cbtguard-Code") ?? "service.unexpected";
     const refused = response.status === 401 || code === "access.scope";
     if (!refused || quiet) throw new Problem(response.status, code);
-    problem = code === "access.scope" ? t("keys.scope", { scope: data.scope }) : key ? t("keys.unknown") : "";
+    const problem = code === "access.scope" ? t("keys.scope", { scope: data.scope }) : key ? t("keys.unknown") : "";
     tab.drop(KEY);
     if (!(await askKey(problem))) throw new Problem(response.status, code);
   }

@@ -129,10 +129,11 @@ function ofTurn(turn) {
 }
 
 function ofEntry({ entry, record_id: id }) {
-  const path = inOrder(Object.keys(entry.timings_ms));
+  // The entry is written before its own stop ends, and so has no time of it.
+  const path = inOrder([...Object.keys(entry.timings_ms), "record"]);
   return {
     path,
-    steps: path.map((stop) => ({ stop, ms: entry.timings_ms[stop] })),
+    steps: path.filter((stop) => stop in entry.timings_ms).map((stop) => ({ stop, ms: entry.timings_ms[stop] })),
     facts: factsOf(entry, entry.level, null, id),
     asked: null,
     signals: [],
