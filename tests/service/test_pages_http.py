@@ -304,3 +304,14 @@ def test_everything_is_in_the_package() -> None:
     assert '"cbtguard.service.web"' in project
     assert all("data" in path.relative_to(ROOT / "service" / "web").parts for path in OWN)
     assert "chromium" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_documentation_shows_every_page_in_small_pictures() -> None:
+    text = (ROOT / "docs" / "pages.md").read_text(encoding="utf-8")
+    shown = {ROOT / "docs" / name for name in re.findall(r"\((img/pages/[\w-]+\.png)\)", text)}
+    for page in PAGES:
+        assert f"| `{page.path}` | " in text
+        for size in ("desktop", "phone"):
+            assert ROOT / "docs" / "img" / "pages" / f"{page.name}-{size}.png" in shown
+    assert all(path.stat().st_size < 150_000 for path in shown)
+    assert shown == set((ROOT / "docs" / "img" / "pages").glob("*.png"))

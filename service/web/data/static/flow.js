@@ -1,6 +1,6 @@
 // The flow drawn, the path of one turn lit.
 import { data, t } from "./common.js";
-import { html, nothing, svg } from "./vendor/lit-html.js";
+import { html, svg } from "./vendor/lit-html.js";
 
 const { size, stop: box, group, stops, edges } = data.flow;
 const [width, height] = box;
@@ -71,7 +71,7 @@ export function flow(path) {
   const ordered = [...edges].sort((a, b) => lit.has(`${a.from} ${a.to}`) - lit.has(`${b.from} ${b.to}`));
   return html`<svg class="flow" viewBox=${`0 0 ${size[0]} ${size[1]}`} role="img" aria-label=${label}>
     ${svg`<rect class="group" x=${x} y=${y} width=${w} height=${h} rx="16"></rect>
-      <text class="label" x=${x + 14} y=${y + 18}>${named(group.name)}</text>`}
+      <text class="label" x=${x + w - 12} y=${y + 18}>${named(group.name)}</text>`}
     ${ordered.map((edge) => arrow(lineOf(edge), lit.has(`${edge.from} ${edge.to}`) ? "lit" : ""))}
     ${faults.map(([from, to]) => arrow([rim(stops[from], stops[to]), rim(stops[to], stops[from])], "lit fault"))}
     ${Object.entries(stops).map(
@@ -81,5 +81,5 @@ export function flow(path) {
         <text x=${cx} y=${cy}>${named(name)}</text>
       </g>`,
     )}
-  </svg>${nothing}`;
+  </svg>`;
 }
