@@ -278,14 +278,16 @@ def test_scripts_load_what_there_is() -> None:
 def test_libraries_are_as_published_with_their_licences() -> None:
     folder = STATIC / "vendor"
     listed = yaml.safe_load((folder / "versions.yaml").read_text(encoding="utf-8"))
+    licences = {"MIT": "MIT License", "BSD-3-Clause": "BSD 3-Clause License"}
+    known = set()
     for one in listed:
-        body = (folder / one["file"]).read_bytes()
-        assert hashlib.sha256(body).hexdigest() == one["sha256"]
-        licence = (folder / one["file"].replace(".js", ".LICENSE.txt")).read_text(encoding="utf-8")
-        assert licence.startswith(
-            {"MIT": "MIT License", "BSD-3-Clause": "BSD 3-Clause License"}[one["licence"]]
-        )
-    assert {path.name for path in folder.glob("*.js")} == {one["file"] for one in listed}
+        licence = (folder / one["package"] / "LICENSE.txt").read_text(encoding="utf-8")
+        assert licence.startswith(licences[one["licence"]])
+        for name, digest in one["sha256"].items():
+            path = folder / one["package"] / name
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+            known.add(path)
+    assert set(folder.rglob("*.js")) == known
 
 
 def test_the_drawing_is_the_compiled_flow() -> None:

@@ -1,5 +1,5 @@
 // What all pages share: texts, the key, calls to the service, what the tab remembers.
-import { html, nothing } from "./vendor/lit-html.js";
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 export const data = JSON.parse(document.getElementById("data").textContent);
 export const $ = (id) => document.getElementById(id);

@@ -1,6 +1,6 @@
 // The flow drawn, the path of one turn lit.
 import { data, t } from "./common.js";
-import { html, svg } from "./vendor/lit-html.js";
+import { html, svg } from "./vendor/lit-html/lit-html.js";
 
 const { size, stop: box, group, stops, edges } = data.flow;
 const [width, height] = box;

@@ -1,6 +1,6 @@
 // Records: filter, verify the chain, export.
 import { $, call, data, json, named, t, told } from "./common.js";
-import { html, nothing, render } from "./vendor/lit-html.js";
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 
 const short = data.language.startsWith("zh") ? "zh" : "en";
 const form = $("filter");

@@ -1,6 +1,6 @@
 // Review: the queue of held turns, live; approve, replace, take over.
 import { $, json, named, t, tab, time, told } from "./common.js";
-import { html, nothing, render } from "./vendor/lit-html.js";
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 
 const EVERY_MS = 3000;
 const places = new Map();

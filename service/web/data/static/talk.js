@@ -1,7 +1,7 @@
 // Talk: one message after the other, the reply as it is checked.
 import { $, call, data, json, lineRow, named, regionLines, regionOf, say, t, tab, told } from "./common.js";
-import { createParser } from "./vendor/eventsource-parser.js";
-import { html, nothing, render } from "./vendor/lit-html.js";
+import { createParser } from "./vendor/eventsource-parser/parse.js";
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 
 const MOST = 30;
 const LOOK_MS = 4000;

@@ -1,7 +1,7 @@
 // Trace: the path of a turn of this tab, or of an entry of the record.
 import { $, call, data, named, t, tab, told } from "./common.js";
 import { flow, inOrder } from "./flow.js";
-import { html, nothing, render } from "./vendor/lit-html.js";
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 
 const chinese = data.language.startsWith("zh");
 const short = chinese ? "zh" : "en";
