@@ -68,6 +68,25 @@ class Gated:
         return Draft(text=GOOD, citations=tuple(note.id for note in task.notes[:1]))
 
 
+class Broken(Gated):
+    """Tells the first paragraphs, and fails once the gate is open."""
+
+    name = "broken"
+
+    async def stream(self, task: Any, on_text: Callable[[str], None]) -> Draft:
+        await super().stream(task, lambda text: None if text == GOOD else on_text(text))
+        raise OSError
+
+
+class Lost:
+    """A retriever that fails."""
+
+    name = "lost"
+
+    def retrieve(self, text: str, *, k: int = 3) -> Any:
+        raise OSError
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = shutil.which(os.environ.get("CBTGUARD_CHROMIUM", "chromium"))
@@ -77,7 +96,9 @@ def browser() -> Iterator[Browser]:
             "chromium), or name one in CBTGUARD_CHROMIUM."
         )
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        made = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         yield made
         made.close()
 
@@ -238,6 +259,33 @@ def test_a_reply_can_be_stopped(serving: Callable[..., Any], browser: Browser) -
         expect(page.locator(".answer")).to_contain_text("你让它停下了")
         expect(page.locator("#send")).to_be_enabled()
         writer.gate.set()
+
+
+def test_an_answer_that_is_withdrawn_is_set_aside(serving: Callable[..., Any], browser: Browser) -> None:
+    writer = Broken()
+    running = serving(own={"writer": writer})[0]
+    with contextlib.closing(Tabs(browser, running.url)) as tabs:
+        page = tabs.open()
+        page.fill("#text", QUESTION)
+        page.click("#send")
+        expect(page.locator(".piece").first).to_be_visible()
+        writer.gate.set()
+        expect(page.locator(".turn .after a")).to_be_visible()
+        expect(page.locator(".piece.aside").first).to_contain_text(GOOD[:10])
+        expect(page.locator(".answer")).to_contain_text("就当没说")
+        expect(page.locator(".piece:not(.aside) a[href='tel:12356']").first).to_be_visible()
+        assert page.locator(".sources").count() == 0
+        sound(page)
+
+
+def test_a_fault_shows_in_the_trace(serving: Callable[..., Any], browser: Browser) -> None:
+    running = serving(own={"retriever": Lost()})[0]
+    with contextlib.closing(Tabs(browser, running.url)) as tabs:
+        page = tabs.open()
+        ask(page, QUESTION).locator(".after a").click()
+        assert lit(page) == {"start", "protect", "screen", "retrieve", "refer", "record", "end"}
+        expect(page.get_by_text("retrieve:raised", exact=False)).to_be_visible()
+        expect(page.locator("dl.facts")).to_contain_text("中间出了错")
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
