@@ -188,7 +188,7 @@ def test_the_texts_are_complete_in_both_languages() -> None:
     chinese = re.compile(r"[\u4e00-\u9fff]")
     assert all(chinese.search(text) for key, text in zh.items() if key not in same | {"lang", "site.other"})
     in_english = {key for key, text in en.items() if chinese.search(text)} - same
-    assert in_english == {"site.other", "review.own_hint"}
+    assert in_english == {"site.other"}
 
 
 def test_every_text_is_used_and_every_used_one_is_there() -> None:
