@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+# How long the machine takes is not what is tested.
+expect.set_options(timeout=60_000)
+
 GOOD = material().exchanges[0].answer
 QUESTION = "最近总是睡不着，一躺下就想明天的会议，越想越清醒"
 WATCH = "觉得活着没意思"
@@ -124,7 +127,7 @@ class Tabs:
             **options,
         }
         context = self._browser.new_context(locale=locale, **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         self._contexts.append(context)
         return self.beside(context, path)
 
