@@ -106,7 +106,7 @@ class FileDirectory:
         lines: dict[str, Line] = {}
         origin: dict[str, Path] = {}
         names: dict[str, str] = {}
-        self._regions: dict[str, None] = {}
+        self._regions: dict[str, Mapping[str, str]] = {}
         self._order: Mapping[str, Mapping[str, tuple[Wanted, ...]]] = {}
         for file in files:
             entries = read_entries(file)
@@ -114,7 +114,7 @@ class FileDirectory:
                 raise malformed(file, "order", "is missing from the main file")
             self._order = entries.order or self._order
             for region in entries.regions:
-                self._regions[region.code] = None
+                self._regions[region.code] = region.names
                 for word in (region.code, *region.names.values(), *region.aliases):
                     if not _plain(word):
                         raise malformed(file, f"regions/{region.code}", "has a name without letters")
@@ -168,6 +168,16 @@ class FileDirectory:
     def regions(self) -> tuple[str, ...]:
         """Return the region codes in the files' order."""
         return tuple(self._regions)
+
+    def region_names(self, region: str) -> Mapping[str, str]:
+        """Return what a region is called: language tag to name.
+
+        Raises:
+            InputError: ``input.region_unknown``.
+        """
+        if region not in self._regions:
+            raise self._unknown()
+        return self._regions[region]
 
     def lines(
         self,

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from cbtguard.safety.privacy.vault import Vault
-from cbtguard.service.http import ask, chat, guards, health, records
+from cbtguard.service.http import ask, chat, guards, health, records, reviews
 from cbtguard.service.http.core import Core
 from cbtguard.service.http.document import add_document
 from cbtguard.service.http.doors import Doorkeeper, FrontDoor
@@ -88,7 +88,7 @@ def create_app(
     )
     app.state.core = core
     add_problems(app, field_names())
-    for room in (chat, ask, guards, records, health):
+    for room in (chat, ask, guards, records, reviews, health):
         app.include_router(room.router)
     add_pages(app)
     add_document(app)

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cbtguard.graph.review.acts import MAX_TEXT
+
 _TEXT = "最近总睡不着，一躺下就想工作的事"
 _ANSWER = "听起来你最近很累。想开点，早点睡就好了。"
 
@@ -139,6 +141,43 @@ class VerifyOut(BaseModel):
     signed: int
 
 
+class ActIn(Body):
+    """What a reviewer does with an item."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"act": "approve", "reviewer": "duty desk"}]}
+    )
+
+    act: Literal["approve", "replace", "take_over", "release", "hand_back"]
+    reviewer: str = Field(
+        default="", max_length=150, description="Who acts, behind this key; only a keyed hash of it is kept."
+    )
+    text: str | None = Field(
+        default=None, max_length=MAX_TEXT, description="The reviewer's own words; with replace only."
+    )
+    note: str = Field(default="", max_length=2_000, description="For colleagues; never shown to the person.")
+
+
+class ReviewsOut(BaseModel):
+    """What waits for a person, the oldest first; see ``ReviewItem`` in the documentation."""
+
+    items: list[dict[str, Any]]
+
+
+class ActOut(BaseModel):
+    """What became of an item."""
+
+    review: str
+    status: str
+    delivered: bool = Field(description="Whether there are words for the person; see /v1/deliveries.")
+
+
+class DeliveriesOut(BaseModel):
+    """What was let through in a talk, the oldest first."""
+
+    deliveries: list[dict[str, Any]]
+
+
 class Problem(BaseModel):
     """An error, as RFC 9457 tells it; ``error`` repeats it for clients of OpenAI's API."""
 
@@ -220,7 +259,7 @@ class ModelsOut(BaseModel):
 
 def field_names() -> frozenset[str]:
     """Return the names of all fields of requests: what an error may name."""
-    models = (Question, Text, Pair, ChatRequest, ChatMessage, ContentPart, StreamOptions)
+    models = (Question, Text, Pair, ChatRequest, ChatMessage, ContentPart, StreamOptions, ActIn)
     own = {name for model in models for name in model.model_fields}
     return frozenset(
         own | {"body", "query", "path", "header", "str", "last", "after", "limit", "head", "format"}
@@ -236,6 +275,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (404, "Not found"),
         (405, "Method not allowed"),
         (408, "The body took too long"),
+        (409, "Does not fit the item as it is"),
         (413, "Too long"),
         (415, "Not JSON"),
         (421, "Addressed by a foreign name"),

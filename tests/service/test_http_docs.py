@@ -52,8 +52,10 @@ def test_every_example_runs(
 
 def test_every_path_code_and_setting_is_told(running: Any) -> None:
     for path in create_app(running.guard).openapi()["paths"]:
-        assert path.replace("{record_id}", "ID").replace("/{model}", "") in SERVICE, path
-    codes = set(re.findall(r"`((?:input|access|busy|service)\.[a-z_]+)`", SERVICE))
+        assert (
+            path.replace("{record_id}", "ID").replace("{review_id}", "ID").replace("/{model}", "") in SERVICE
+        ), path
+    codes = set(re.findall(r"`((?:input|access|busy|review|service)\.[a-z_]+)`", SERVICE))
     assert set(_STATUS) <= codes
     assert set(_STATUS.values()) <= set(_TITLES)
     settings = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
