@@ -263,9 +263,19 @@ class Guard(ReviewMethods):
         region: str | None = None,
         language: str | None = None,
         audience: Collection[str] = (),
+        earlier: Sequence[str] = (),
+        early: bool = True,
     ) -> Iterator[Event]:
         """As :meth:`astream`, for callers without an event loop."""
-        events = self.astream(text, thread=thread, region=region, language=language, audience=audience)
+        events = self.astream(
+            text,
+            thread=thread,
+            region=region,
+            language=language,
+            audience=audience,
+            earlier=earlier,
+            early=early,
+        )
         while (event := self._loop.run(_next(events))) is not None:
             yield event
 
