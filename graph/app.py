@@ -43,8 +43,15 @@ class Told(TypedDict):
     guard: dict[str, Any]
 
 
-class Talk(Asked, Told):
+class Talk(TypedDict):
     """All of the state."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    text: Annotated[str, EphemeralValue(str)]
+    region: str | None
+    language: str | None
+    reply: str
+    guard: dict[str, Any]
 
 
 def guard() -> Guard:

@@ -83,7 +83,8 @@ def thread_of(config: Any) -> str | None:
 
 
 def _asked(state: Any, config: RunnableConfig, names: Keys) -> dict[str, Any]:
-    text, earlier = _value(state, names.text), ()
+    text = _value(state, names.text)
+    earlier: tuple[str, ...] = ()
     if not isinstance(text, str) or not text:
         text, earlier = said(_value(state, names.messages) or ())
     return {
