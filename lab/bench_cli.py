@@ -133,6 +133,15 @@ def serve(clients: int, seconds: float) -> int:
     return _print(serve_bench(clients, seconds))
 
 
+@bench_group.command("faults")
+@click.option("--clients", default=8, show_default=True, type=click.IntRange(2), help="At once.")
+def faults(clients: int) -> int:
+    """The service while writer, disk, process or clients fail; exit code 1 where something leaked or hung."""
+    from cbtguard.lab.faults import run  # noqa: PLC0415 - keeps help fast
+
+    return 1 if run(clients, click.echo) else 0
+
+
 @bench_group.command("writer")
 @click.option("--writer", default=None, metavar="NAME", help="As the setting writer.")
 @click.option(

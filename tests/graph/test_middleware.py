@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +21,7 @@ from cbtguard.safety.record import MemoryRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 CRISIS = "我不想活了，今晚就跳下去"
 NAME, PHONE = "李晓雯", "13812345678"
