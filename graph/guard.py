@@ -428,7 +428,15 @@ class Guard(ReviewMethods, OutsideMethods):
             vault = await self._keeping.vault(name) if name else None
             vault = desk.vault if owned else vault
             desk.vault = vault or desk.vault
-            state = await run_turn(graph, turn, context, thread=name, renew=vault is None, earlier=before)
+            state = await run_turn(
+                graph,
+                turn,
+                context,
+                thread=name,
+                renew=vault is None,
+                earlier=before,
+                shared=name is not None and self._keeping.outlives,
+            )
             # An empty vault says nothing, and one that could not be renewed must not start the numbers anew.
             # What a reviewer lets through is completed from the vault, in a talk or not.
             kept = name or state["review"]

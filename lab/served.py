@@ -86,7 +86,7 @@ class Served:
 
     def memory_mib(self) -> float:
         """Resident memory, in MiB."""
-        import psutil  # noqa: PLC0415 - comes with the development tools
+        import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 - comes with the development tools
 
         return float(psutil.Process(self.process.pid).memory_info().rss / 2**20)
 
