@@ -7,7 +7,6 @@ import hashlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from langchain.agents.middleware import AgentMiddleware, AgentState, ModelResponse, hook_config
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.config import get_config
@@ -17,7 +16,16 @@ from cbtguard.graph.node import thread_of
 from cbtguard.graph.outside import Look, Question
 from cbtguard.graph.speech import said, shown, summary
 from cbtguard.nodes.writers.prompt import build_prompt
-from cbtguard.safety.errors import SettingsError
+from cbtguard.safety.errors import DependencyError, SettingsError
+
+try:
+    from langchain.agents.middleware import AgentMiddleware, AgentState, ModelResponse, hook_config
+except ImportError as error:
+    raise DependencyError(
+        "dependency.library",
+        "The middleware needs LangChain, which is not installed.",
+        hint="Install cbtguard[agent].",
+    ) from error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -304,3 +306,13 @@ def test_the_text_alone_reaches_an_unguided_model(guard: Guard, flow: Any) -> No
     agent.invoke({"messages": [HumanMessage(flow.question, name=NAME, additional_kwargs={"who": NAME})]})
     assert [message.content for message in says.seen[0]] == ["Be kind.", flow.question]
     assert NAME not in says.shown
+
+
+def test_without_langchain_the_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['langchain'] = None\n"
+        "try: import cbtguard.graph.middleware\n"
+        "except Exception as error: print(error.code, error.hint)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "dependency.library Install cbtguard[agent]."
