@@ -24,7 +24,7 @@ from cbtguard.lab.stub_writer import DRAFT, Mood, StubWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-BOUND_S = 20.0
+BOUND_S = 30.0
 """Longest wait for a reply: the turn's own bound, and what a busy machine adds."""
 RECOVERS_S = 60.0
 """The writer's breaker lets nobody through for half a minute."""
@@ -33,10 +33,10 @@ SETTINGS = {
     "writer_model": "stub",
     "writer_retries": "0",
     "writer_connect_s": "1",
-    "writer_read_s": "2",
-    "limits": '{"generate_s": 4, "record_s": 3, "turn_s": 12, "generations": 2}',
+    "writer_read_s": "4",
+    "limits": '{"generate_s": 8, "record_s": 6, "turn_s": 24, "generations": 2}',
 }
-SERVE = {"per_minute": 600, "burst": 60, "turns_per_key": 64, "drain_s": 5}
+SERVE = {"per_minute": 600, "burst": 60, "drain_s": 5}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,10 +85,13 @@ class Faults:
             keys.new(name, [Scope.ASK, Scope.AUDIT], at="2026-01-01T00:00:00Z")[1] for name in ("one", "two")
         )
         self.service = self.started()
+        # The first turn reads what later ones find read.
+        self.recovery(Outcome(fault="start"))
 
     def started(self) -> Served:
         """Start a service on the same home."""
-        return Served(self.home, self.settings, SERVE).ready()
+        serve = {**SERVE, "turns_per_key": max(8, self.clients)}
+        return Served(self.home, self.settings, serve).ready()
 
     def close(self) -> None:
         """End the service and the writer."""
