@@ -12,6 +12,7 @@ from cbtguard.graph.build import compile_graph
 from cbtguard.graph.contact import ContactEvent, ContactHook
 from cbtguard.graph.forgetting import Forgotten, Swept
 from cbtguard.graph.guard import Guard
+from cbtguard.graph.node import Keys, as_node
 from cbtguard.graph.review import Delivery, FollowUp, ReviewAct, ReviewItem
 from cbtguard.graph.settings import Settings, load_settings
 from cbtguard.graph.talks import Talks
@@ -51,6 +52,7 @@ __all__ = [
     "Forgotten",
     "Guard",
     "Hit",
+    "Keys",
     "Limits",
     "MemoryVaults",
     "Note",
@@ -71,6 +73,7 @@ __all__ = [
     "VaultStore",
     "Writer",
     "WritingTask",
+    "as_node",
     "compile_graph",
     "load_settings",
 ]

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from cbtguard.graph.answer import Answer, Event, answer_of, events_of
@@ -16,6 +17,7 @@ from cbtguard.graph.build import compile_graph
 from cbtguard.graph.contact import ContactHook, Contacts, make_contact
 from cbtguard.graph.keeping import Keeping
 from cbtguard.graph.loop import LoopThread
+from cbtguard.graph.outside import OutsideMethods
 from cbtguard.graph.review.methods import ReviewMethods
 from cbtguard.graph.review.queue import ReviewQueue
 from cbtguard.graph.settings import Settings, load_settings
@@ -38,11 +40,12 @@ if TYPE_CHECKING:
     from cbtguard.graph.forgetting import Forgotten, Swept
     from cbtguard.graph.vaults import VaultStore
     from cbtguard.nodes import Turn
+    from cbtguard.nodes.writers.task import Writer
     from cbtguard.safety.referral import FileDirectory
     from cbtguard.safety.structure import Part
 
 
-class Guard(ReviewMethods):
+class Guard(ReviewMethods, OutsideMethods):
     """Answers questions through the guarded flow.
 
     Every part may be replaced: ``Guard(writer=MyWriter())``. Parts are made on first use; :meth:`warm`
@@ -263,9 +266,19 @@ class Guard(ReviewMethods):
         region: str | None = None,
         language: str | None = None,
         audience: Collection[str] = (),
+        earlier: Sequence[str] = (),
+        early: bool = True,
     ) -> Iterator[Event]:
         """As :meth:`astream`, for callers without an event loop."""
-        events = self.astream(text, thread=thread, region=region, language=language, audience=audience)
+        events = self.astream(
+            text,
+            thread=thread,
+            region=region,
+            language=language,
+            audience=audience,
+            earlier=earlier,
+            early=early,
+        )
         while (event := self._loop.run(_next(events))) is not None:
             yield event
 
@@ -354,6 +367,7 @@ class Guard(ReviewMethods):
         on_stop: Callable[[str, float], None] | None = None,
         on_part: Callable[[str, tuple[Part, ...]], None] | None = None,
         earlier: Sequence[str] = (),
+        own: tuple[Writer, Vault] | None = None,
     ) -> Answer:
         cleaned = clean(text, limit=self.settings.max_characters)
         before = [clean(one, limit=self.settings.max_characters) for one in earlier]
@@ -362,7 +376,10 @@ class Guard(ReviewMethods):
         services = await self._made_services()
         where = self.region(region)
         name = self._thread_name(thread)
-        desk = Desk(text=cleaned, vault=Vault(), on_stop=on_stop, audience=named)
+        used, limits = services, self._limits
+        if own is not None:
+            used, limits = replace(services, writer=own[0]), replace(limits, generations=1)
+        desk = Desk(text=cleaned, vault=own[1] if own else Vault(), on_stop=on_stop, audience=named)
         if on_part is not None:
             desk.on_part = lambda piece, parts: on_part(desk.vault.restore(piece), parts)
         turn = fresh_turn(
@@ -373,13 +390,13 @@ class Guard(ReviewMethods):
             language=_first_language(asked, cleaned),
         )
         context = Context(
-            services=services,
+            services=used,
             desk=desk,
-            limits=self._limits,
+            limits=limits,
             pool=self._pool,
             reviews=self._review_queue(services),
         )
-        task = asyncio.ensure_future(self._held(turn, context, name, thread, before))
+        task = asyncio.ensure_future(self._held(turn, context, name, thread, before, owned=own is not None))
         self._desks[task] = desk
         task.add_done_callback(self._done)
         try:
@@ -395,15 +412,31 @@ class Guard(ReviewMethods):
             task.exception()
 
     async def _held(
-        self, turn: Turn, context: Context, name: str | None, thread: str | None, before: Sequence[str]
+        self,
+        turn: Turn,
+        context: Context,
+        name: str | None,
+        thread: str | None,
+        before: Sequence[str],
+        *,
+        owned: bool = False,
     ) -> Answer:
-        """One turn, while nobody else has one in this talk."""
+        """One turn, while nobody else has one in this talk; ``owned`` where the desk's vault is the talk's already."""
         desk = context.desk
         async with self._locks.hold(name):
             graph = await self._threaded_graph() if name else self._graph(threaded=False)
             vault = await self._keeping.vault(name) if name else None
+            vault = desk.vault if owned else vault
             desk.vault = vault or desk.vault
-            state = await run_turn(graph, turn, context, thread=name, renew=vault is None, earlier=before)
+            state = await run_turn(
+                graph,
+                turn,
+                context,
+                thread=name,
+                renew=vault is None,
+                earlier=before,
+                shared=name is not None and self._keeping.outlives,
+            )
             # An empty vault says nothing, and one that could not be renewed must not start the numbers anew.
             # What a reviewer lets through is completed from the vault, in a talk or not.
             kept = name or state["review"]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from langchain_core.runnables.config import var_child_runnable_config
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -23,7 +26,11 @@ class LoopThread:
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Start work in the loop; return its future."""
-        return asyncio.run_coroutine_threadsafe(work, self._running())
+        context = copy_context()
+        # Where the caller is itself a node of a graph, the flow would become a part of that graph's run: its
+        # steps would go to that graph's streams and checkpoints.
+        context.run(var_child_runnable_config.set, None)
+        return context.run(asyncio.run_coroutine_threadsafe, work, self._running())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Return the result of work, waiting for it; an interrupt cancels the work."""

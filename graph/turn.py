@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cbtguard.graph.build import last_resort
 from cbtguard.graph.disclosure import disclosed
 from cbtguard.graph.earlier import replayed
+from cbtguard.graph.joining import id_of, join
 from cbtguard.graph.talks import USED_AT
 from cbtguard.nodes import fresh_turn, opinion
 from cbtguard.nodes.stop import ask
@@ -45,6 +46,7 @@ async def run_turn(
     thread: str | None = None,
     renew: bool = False,
     earlier: Sequence[str] = (),
+    shared: bool = False,
 ) -> dict[str, Any]:
     """Return the final state of a turn.
 
@@ -59,7 +61,9 @@ async def run_turn(
         renew: The vault of the talk is lost; the desk gets one whose numbers go on where the talk's were.
         earlier: What the person wrote before, where the caller keeps the talk; a talk that is kept here
             knows better.
+        shared: Whether another process may have a turn of the talk, which then has a thread, at the same time.
     """
+    before: str | None = None
     known: dict[str, Any] = {
         "thread": thread or "none",
         "turn": 1,
@@ -75,14 +79,11 @@ async def run_turn(
     try:
         async with asyncio.timeout(context.limits.turn_s):
             if thread is not None:
-                past = await _past(graph, config, thread)
+                snapshot = await graph.aget_state(config)
+                past, before = _past(snapshot, thread), id_of(snapshot)
                 known["turn"] = int(past.get("turn") or 0) + 1
                 known.update(disclosed(past, turn["at"], known["turn"], context.limits))
-                if renew:
-                    context.desk.vault = Vault(past.get("counters") or {})
-                else:
-                    # Another process may have given out numbers since this vault was kept.
-                    context.desk.vault.advance(past.get("counters") or {})
+                _renumber(context, past.get("counters") or {}, renew=renew)
                 if context.reviews is not None and past.get("reviews"):
                     known["taken_over"] = await context.reviews.taken_over(past["reviews"])
             if earlier and known["turn"] == 1:
@@ -99,13 +100,23 @@ async def run_turn(
     if fault is None and not _complete(state):
         fault = f"turn:{Fault.GARBAGE.value}:no_reply"
     if fault is None:
+        if shared:
+            await join(graph, str(thread), before, turn["at"], context.limits)
         return dict(state)
     _log.error("a turn failed outside its stops: %s", fault)
     return await _fall_back({**fresh_turn(**_basics(turn)), **known}, context, fault)
 
 
-async def _past(graph: Runnable, config: Any, thread: str) -> dict[str, Any]:
-    past: dict[str, Any] = (await graph.aget_state(config)).values
+def _renumber(context: Context, counters: dict[str, int], *, renew: bool) -> None:
+    if renew:
+        context.desk.vault = Vault(counters)
+    else:
+        # Another process may have given out numbers since this vault was kept.
+        context.desk.vault.advance(counters)
+
+
+def _past(snapshot: Any, thread: str) -> dict[str, Any]:
+    past: dict[str, Any] = snapshot.values
     if past.get("thread", thread) != thread:
         raise RecordError(
             "record.threads_mixed",

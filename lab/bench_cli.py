@@ -126,11 +126,31 @@ def stream(rounds: int, plots: Path | None) -> int:
 @bench_group.command("serve")
 @click.option("--clients", default=64, show_default=True, type=click.IntRange(1), help="At once.")
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(1), help="How long.")
-def serve(clients: int, seconds: float) -> int:
+@click.option(
+    "--soak",
+    default=None,
+    type=click.IntRange(1),
+    metavar="MINUTES",
+    help="Run for so long instead, with a line for each minute.",
+)
+def serve(clients: int, seconds: float, soak: int | None) -> int:
     """The service under many clients, and what it adds to a writer that streams."""
-    from cbtguard.lab.serve_bench import serve_bench  # noqa: PLC0415 - keeps help fast
+    from cbtguard.lab import serve_bench  # noqa: PLC0415 - keeps help fast
+    from cbtguard.lab.soak import soak as soaked  # noqa: PLC0415 - the same
 
-    return _print(serve_bench(clients, seconds))
+    if soak is None:
+        return _print(serve_bench.serve_bench(clients, seconds))
+    _print(soaked(soak, clients))
+    return _print(serve_bench.overhead())
+
+
+@bench_group.command("faults")
+@click.option("--clients", default=8, show_default=True, type=click.IntRange(2), help="At once.")
+def faults(clients: int) -> int:
+    """The service while writer, disk, process or clients fail; exit code 1 where something leaked or hung."""
+    from cbtguard.lab.faults import run  # noqa: PLC0415 - keeps help fast
+
+    return 1 if run(clients, click.echo) else 0
 
 
 @bench_group.command("writer")
