@@ -121,6 +121,7 @@ def test_the_table_is_read_by_people(settings: Path) -> None:
     assert rows[-1].endswith("older than 180 days or never")
 
 
+@pytest.mark.slow
 def test_the_command_line_runs_it(tmp_path: Path, settings: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [

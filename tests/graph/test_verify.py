@@ -561,6 +561,7 @@ def test_where_the_wiring_fails_the_net_around_it_refers(
 # --- what holds ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_shipped_flow_holds_over_single_turns(explore: Callable[..., Proof]) -> None:
     proof = explore(wiring.compile_graph, only={"protect": ("identified", "leaky", "raise")})
     assert proof.holds, [v.as_dict() for v in proof.violations]

@@ -97,6 +97,7 @@ def test_synthetic_notes_are_of_shipped_parts() -> None:
     assert all({*note.cues.zh, *note.cues.en} <= cues for note in made)
 
 
+@pytest.mark.slow
 def test_a_large_index_finds_what_a_small_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     library, encoder = NoteLibrary(), EmbeddedEncoder()
     small = index.build(library, encoder)

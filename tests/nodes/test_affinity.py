@@ -31,6 +31,7 @@ def _examples() -> tuple[Example, ...]:
     return known + tuple([e for e in everything if not e.notes][:10])
 
 
+@pytest.mark.slow
 def test_training_gives_the_same_bytes_and_learns() -> None:
     examples = _examples()
     first, _, _ = train(examples, IDS, lambda _: None)
@@ -85,6 +86,7 @@ class OtherEncoder(EmbeddedEncoder):
         self.name = "other"
 
 
+@pytest.mark.slow
 def test_with_another_encoder_the_learned_part_is_left_out() -> None:
     retriever = HybridRetriever(NoteLibrary(), OtherEncoder())
     assert "+" not in retriever.name

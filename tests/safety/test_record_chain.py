@@ -227,6 +227,7 @@ def test_any_entries_come_back_and_verify(
         assert disk.verify().entries == len(entries)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(data=st.data(), entries=st.lists(ENTRIES, min_size=1, max_size=5))
 def test_any_changed_byte_of_any_column_is_found(

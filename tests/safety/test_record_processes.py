@@ -90,6 +90,7 @@ def use_in_child(record: SqliteRecord) -> int:
     return 0 if codes == ["record.forked"] * 3 else 1
 
 
+@pytest.mark.slow
 def test_four_processes_make_one_dense_chain(tmp_path: Path) -> None:
     path = tmp_path / "record.sqlite"
     writers = [start("append", path, f"writer-{n}", 50) for n in range(4)]

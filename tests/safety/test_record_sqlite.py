@@ -308,6 +308,7 @@ def test_a_file_cut_short_is_found(tmp_path: Path) -> None:
         assert found_out(path, head)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=120)
 @given(data=st.data())
 def test_any_changed_byte_of_the_file_is_found_or_harmless(

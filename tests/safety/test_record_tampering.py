@@ -181,6 +181,7 @@ def tampered_lines(log: Log, kind: str, chance: random.Random) -> tuple[ChainRep
         return error, one + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "times"), [(1, 200), pytest.param(2, 2000, marks=pytest.mark.slow)], ids=["200", "2000"]
 )

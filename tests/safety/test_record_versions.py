@@ -222,6 +222,7 @@ def test_every_entry_has_the_form_of_an_entry(entry: TurnEntry) -> None:
     assert parse(text) == entry
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(data=st.data(), entry=ENTRIES)
 def test_the_quick_way_never_accepts_what_the_slow_way_refuses(data: st.DataObject, entry: TurnEntry) -> None:

@@ -228,6 +228,7 @@ def test_ordinary_counselling_questions_stay_quiet():
     assert sum(DETECTOR.assess(text).level.refers for text in questions) <= 0.01 * len(questions)
 
 
+@pytest.mark.slow
 def test_cases_written_apart_from_the_model():
     path = Path(__file__).parents[1] / "data" / "risk_cases.jsonl"
     rows = [json.loads(row) for row in path.read_text(encoding="utf-8").splitlines()]

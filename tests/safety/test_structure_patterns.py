@@ -135,6 +135,7 @@ def test_any_text_gets_a_verdict_that_hangs_together(
         assert defect.reason_zh
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "repeated",
     [

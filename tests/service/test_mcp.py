@@ -83,6 +83,7 @@ async def test_errors_quote_nobody(guard: Guard, monkeypatch: pytest.MonkeyPatch
             assert SECRET not in str(result.content)
 
 
+@pytest.mark.slow
 async def test_the_example_of_the_documentation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (block,) = [
         one
