@@ -24,7 +24,8 @@ TESTS = (
     ["pytest", "-q", "-m", "not slow", "-n", "2", "--dist", "loadfile"],
 )
 SLOW = (
-    ["pytest", "-q", "-m", "slow", "-n", "2", "--dist", "loadfile"],
+    # In the order of tests/conftest.py, the longest first.
+    ["pytest", "-q", "-m", "slow", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
     ["cbtguard.service.cli", "verify"],
 )
 
