@@ -24,8 +24,7 @@ TESTS = (
     ["pytest", "-q", "-m", "not slow", "-n", "2", "--dist", "loadfile"],
 )
 SLOW = (
-    # In the order of tests/conftest.py, the longest first.
-    ["pytest", "-q", "-m", "slow", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
+    ["pytest", "-q", "-m", "slow", "-n", "2", "--dist", "loadfile"],
     ["cbtguard.service.cli", "verify"],
 )
 

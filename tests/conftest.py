@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from cbtguard.safety.risk import RuleDetector
     from cbtguard.safety.structure import StructureChecker
 
-LONG = ("test_http_fuzz.py", "test_pages_browser.py", "test_verify.py")
-"""Files whose tests take minutes: begun last, they would leave one worker alone at the end."""
-
 SIX = (
     "behavioral-activation",
     "exam-anxiety",
@@ -34,10 +31,6 @@ SIX = (
     "work-priorities",
     "worry-time",
 )
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")
