@@ -159,6 +159,9 @@ class Desk:
     """Given what may be read before the answer is whole, with placeholders, and the parts it holds."""
     left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once nobody waits for a writer any more: the turn ends in the referral, and in its entry."""
+    handled: list[BaseException] = field(default_factory=list)
+    """Exceptions that a handler dealt with, kept alive to the end of the run; see
+    :func:`cbtguard.graph.review.wiring.to_review`."""
 
     def __repr__(self) -> str:
         return "Desk(...)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ _ALONE = "none"
 """Thread of an item whose question stood alone."""
 
 
-class ReviewMethods:
+class ReviewMethods(ABC):
     """Human review; :class:`cbtguard.graph.Guard` has these methods."""
 
     _loop: LoopThread
@@ -197,20 +198,25 @@ class ReviewMethods:
 
     # --- what the façade gives -----------------------------------------------------------------------------
 
+    @abstractmethod
     async def _made_services(self) -> Services:
-        raise NotImplementedError
+        """See :class:`cbtguard.graph.Guard`."""
 
+    @abstractmethod
     def _review_queue(self, services: Services) -> ReviewQueue | None:
-        raise NotImplementedError
+        """See :class:`cbtguard.graph.Guard`."""
 
+    @abstractmethod
     def _thread_name(self, thread: str | None) -> str | None:
-        raise NotImplementedError
+        """See :class:`cbtguard.graph.Guard`."""
 
+    @abstractmethod
     def _keyed_names(self) -> ThreadNames:
-        raise NotImplementedError
+        """See :class:`cbtguard.graph.Guard`."""
 
+    @abstractmethod
     async def _threaded_graph(self) -> Any:
-        raise NotImplementedError
+        """See :class:`cbtguard.graph.Guard`."""
 
 
 def _cares(talk: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from langgraph.errors import NodeError  # noqa: TC002 - LangGraph resolves the annotations of a handler
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime  # noqa: TC002 - the same
 from langgraph.types import Command
 
 from cbtguard.nodes.context import Context
@@ -56,9 +57,12 @@ def after_settle(state: ItemState) -> Literal["review", "done"]:
     return "review" if state["status"] == Status.TAKEN_OVER else "done"
 
 
-def to_review(state: ItemState, error: NodeError) -> Command[Literal["review"]]:
+def to_review(state: ItemState, error: NodeError, runtime: Runtime[Context]) -> Command[Literal["review"]]:
     """The act could not be judged or has no entry: it was not done, and the item waits as before."""
     from cbtguard.graph.build import fault_of  # noqa: PLC0415 - the flow's wiring is not needed to read this one
 
     del state
+    # LangGraph remembers a handled exception by its id(). Once freed, the interrupt that comes next may be
+    # allocated at the same place, is then taken for handled, and the item would never wait again.
+    runtime.context.desk.handled.append(error.error)
     return Command(goto="review", update={"act": None, "refused": fault_of(error)})

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
+import weakref
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langgraph.errors import NodeError
 
 from cbtguard.graph import FakeStreamingWriter, FakeWriter, Guard, Route, Settings
 from cbtguard.graph.review import Act, Policy, ReviewAct, Status
+from cbtguard.graph.review.wiring import to_review
+from cbtguard.nodes.context import Desk
+from cbtguard.nodes.reviewer import fresh_item
 from cbtguard.safety.errors import CbtguardError, OpinionError, RecordError, ReviewError, SettingsError
+from cbtguard.safety.privacy import Vault
 from cbtguard.safety.record import MemoryRecord, count_year
 from cbtguard.safety.risk import Kind, Level, Risk
 
@@ -55,6 +63,10 @@ class Deaf:
 
     def rate(self, text: str, *, language: str, history: Any = ()) -> Opinion:
         raise OpinionError("opinion.malformed", "nothing said", hint="-")
+
+
+class _Full(OSError):
+    """Can be referred to weakly."""
 
 
 class Lost:
@@ -491,3 +503,19 @@ def test_retention_reaches_items_too(make: Callable[..., Guard], clock: Clock) -
     clock.now += 86_400.0 * 20
     guard.sweep(10)
     assert guard.reviews() == ()
+
+
+def test_what_a_handler_dealt_with_lives_to_the_end_of_the_run() -> None:
+    # LangGraph knows handled exceptions by id(): a freed one could stand for the interrupt that comes next.
+    desk = Desk(text="", vault=Vault())
+    runtime: Any = SimpleNamespace(context=SimpleNamespace(desk=desk))
+    failed = _Full("disk full")
+    kept = weakref.ref(failed)
+
+    command = to_review(fresh_item({"id": "t1"}), NodeError(node="settle", error=failed), runtime)
+    del failed
+    gc.collect()
+
+    assert command.goto == "review"
+    assert kept() is not None
+    assert [desk.handled[0]] == [kept()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -104,9 +105,9 @@ class Recogniser(EntityRecognizer):
     def load(self) -> None:
         """Do nothing: the data is read by the constructor."""
 
+    @abstractmethod
     def hits(self, text: str, words: Words) -> Iterator[Hit]:
         """Yield what was found in a shadow text."""
-        raise NotImplementedError
 
     def analyze(self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts) -> list[RecognizerResult]:
         """Return the hits as Presidio results; each explanation names this recogniser and the reason."""
