@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import time
 import uuid
@@ -11,16 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from cbtguard.graph.answer import Answer, Event, answer_of, events_of
+from cbtguard.graph.answer import Answer, answer_of
 from cbtguard.graph.assemble import Unavailable, assemble, default_directory
+from cbtguard.graph.batching import BatchMethods
 from cbtguard.graph.build import compile_graph
 from cbtguard.graph.contact import ContactHook, Contacts, make_contact
 from cbtguard.graph.keeping import Keeping
 from cbtguard.graph.loop import LoopThread
 from cbtguard.graph.outside import OutsideMethods
+from cbtguard.graph.retention import ForgetMethods
 from cbtguard.graph.review.methods import ReviewMethods
 from cbtguard.graph.review.queue import ReviewQueue
 from cbtguard.graph.settings import Settings, load_settings
+from cbtguard.graph.streaming import StreamMethods
 from cbtguard.graph.threads import ThreadNames
 from cbtguard.graph.turn import run_turn
 from cbtguard.nodes import Context, Desk, Services, fresh_turn
@@ -33,11 +35,10 @@ from cbtguard.safety.referral.fitting import audience_of
 from cbtguard.safety.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
-    from cbtguard.graph.forgetting import Forgotten, Swept
     from cbtguard.graph.vaults import VaultStore
     from cbtguard.nodes import Turn
     from cbtguard.nodes.writers.task import Writer
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from cbtguard.safety.structure import Part
 
 
-class Guard(ReviewMethods, OutsideMethods):
+class Guard(StreamMethods, BatchMethods, ForgetMethods, ReviewMethods, OutsideMethods):
     """Answers questions through the guarded flow.
 
     Every part may be replaced: ``Guard(writer=MyWriter())``. Parts are made on first use; :meth:`warm`
@@ -197,163 +198,6 @@ class Guard(ReviewMethods, OutsideMethods):
     ) -> Answer:
         """As :meth:`ask`, without blocking the caller's event loop."""
         return await self._loop.wait(self._ask(text, thread, region, language, audience))
-
-    # --- events ------------------------------------------------------------------------------------------
-
-    async def astream(
-        self,
-        text: str,
-        *,
-        thread: str | None = None,
-        region: str | None = None,
-        language: str | None = None,
-        audience: Collection[str] = (),
-        earlier: Sequence[str] = (),
-        early: bool = True,
-    ) -> AsyncIterator[Event]:
-        """Yield what happens: each stop as it ends, the reply as it is checked, then the answer.
-
-        With a writer that streams, the first parts come while it is still writing: each once it, and all
-        before it, have passed the check. If the rest of the answer then fails, ``withdrawn`` says so, and
-        the referral follows. Whoever leaves the stream ends the writing: the turn ends in the referral,
-        and in its entry.
-
-        Args:
-            text: As for :meth:`ask`.
-            thread: As for :meth:`ask`.
-            region: As for :meth:`ask`.
-            language: As for :meth:`ask`.
-            audience: As for :meth:`ask`.
-            earlier: What the person wrote before, oldest first, where the caller keeps the talk: it is
-                screened again, so that care mode and history stand. Not read once ``thread`` is known here.
-            early: Whether the first parts may come before the answer is whole.
-        """
-        here = asyncio.get_running_loop()
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
-
-        def tell(event: Event | None) -> None:
-            # A turn that was left goes on to its entry, whether or not the caller's loop still runs.
-            with contextlib.suppress(RuntimeError):
-                here.call_soon_threadsafe(queue.put_nowait, event)
-
-        def stopped(stop: str, ms: float) -> None:
-            tell(Event(kind="stop", stop=stop, ms=ms))
-
-        released: list[str] = []
-
-        def passed(piece: str, parts: tuple[Part, ...]) -> None:
-            released.append(piece)
-            tell(Event(kind="text", text=piece, parts=tuple(part.value for part in parts), early=True))
-
-        asked = self._ask(
-            text, thread, region, language, audience, stopped, passed if early else None, tuple(earlier)
-        )
-        work = asyncio.ensure_future(self._loop.wait(asked))
-        work.add_done_callback(lambda _: queue.put_nowait(None))
-        try:
-            while (event := await queue.get()) is not None:
-                yield event
-            for event in events_of(await work, "".join(released)):
-                yield event
-        finally:
-            work.cancel()
-
-    def stream(
-        self,
-        text: str,
-        *,
-        thread: str | None = None,
-        region: str | None = None,
-        language: str | None = None,
-        audience: Collection[str] = (),
-        earlier: Sequence[str] = (),
-        early: bool = True,
-    ) -> Iterator[Event]:
-        """As :meth:`astream`, for callers without an event loop."""
-        events = self.astream(
-            text,
-            thread=thread,
-            region=region,
-            language=language,
-            audience=audience,
-            earlier=earlier,
-            early=early,
-        )
-        while (event := self._loop.run(_next(events))) is not None:
-            yield event
-
-    # --- many questions ----------------------------------------------------------------------------------
-
-    def batch(
-        self, texts: Iterable[str], *, region: str | None = None, language: str | None = None
-    ) -> Iterator[Answer | CbtguardError]:
-        """Yield one outcome a text, in order: the answer, or the typed error of a text that cannot be used.
-
-        Several turns are in work at once (setting ``concurrency``); texts are taken as they are needed.
-        """
-        window: list[Any] = []
-        for text in texts:
-            window.append(self._loop.submit(self._outcome(text, region, language)))
-            if len(window) >= self.settings.concurrency:
-                yield window.pop(0).result()
-        for future in window:
-            yield future.result()
-
-    async def abatch(
-        self, texts: Sequence[str], *, region: str | None = None, language: str | None = None
-    ) -> list[Answer | CbtguardError]:
-        """As :meth:`batch`, all at once and without blocking the caller's event loop."""
-        gate = asyncio.Semaphore(self.settings.concurrency)
-
-        async def one(text: str) -> Answer | CbtguardError:
-            async with gate:
-                return await self._loop.wait(self._outcome(text, region, language))
-
-        return list(await asyncio.gather(*(one(text) for text in texts)))
-
-    async def _outcome(self, text: str, region: str | None, language: str | None) -> Answer | CbtguardError:
-        try:
-            return await self._ask(text, None, region, language)
-        except CbtguardError as error:
-            return error
-
-    # --- forgetting --------------------------------------------------------------------------------------
-
-    def forget(self, thread: str) -> Forgotten:
-        """Delete all that is kept of a talk: its checkpoints and its vault. Its entries in the record stay.
-
-        Waits for a turn of the talk that is under way here. The id then names a new talk.
-
-        Args:
-            thread: Id of the talk, as it was given to :meth:`ask`.
-
-        Raises:
-            InputError: ``input.thread`` when it cannot be an id.
-            RecordError: When a store cannot be used; what was not deleted yet can be tried again.
-        """
-        return self._loop.run(self._forget(thread))
-
-    async def aforget(self, thread: str) -> Forgotten:
-        """As :meth:`forget`, without blocking the caller's event loop."""
-        return await self._loop.wait(self._forget(thread))
-
-    def sweep(self, older_than_days: float | None = None) -> Swept:
-        """Delete the talks that were not used for longer than this; the setting ``retention_days`` when None.
-
-        A guard with ``retention_days`` does so about once an hour by itself, while it answers.
-
-        Raises:
-            InputError: ``input.days``.
-            RecordError: As :meth:`forget`.
-        """
-        return self._loop.run(self._keeping.sweep(older_than_days))
-
-    async def asweep(self, older_than_days: float | None = None) -> Swept:
-        """As :meth:`sweep`, without blocking the caller's event loop."""
-        return await self._loop.wait(self._keeping.sweep(older_than_days))
-
-    async def _forget(self, thread: str) -> Forgotten:
-        return await self._keeping.forget(str(self._thread_name(thread)))
 
     # --- inside ------------------------------------------------------------------------------------------
 
@@ -551,7 +395,3 @@ def _first_language(asked: str, text: str) -> str:
         return asked
     spoken = detect(text)
     return "en" if spoken == OTHER else Language.ZH_HANS.value if spoken == UNDETERMINED else spoken
-
-
-async def _next(events: AsyncIterator[Event]) -> Event | None:
-    return await anext(events, None)
