@@ -13,7 +13,7 @@ MAX_CHARACTERS = 20_000
 
 # C0/C1 controls except tab, newline and carriage return; lone surrogates; non-characters.
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_ENGLISH_STOP = re.compile(r"(?<=[a-z\"')])[.](?=\s)")
+_ENGLISH_STOP = re.compile(r"(?<=[a-z\"')])[.][”’\"')]*(?=\s)")
 _WORTH = re.compile("[^\\s\ufffd\u200b-\u200f\u2060\ufeff]")
 _CLAUSE_MARK = re.compile(r"[，,、：:。！？!?；;…\n]")
 

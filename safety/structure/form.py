@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CONTACTS = Path(__file__).parent / "data" / "contacts.yaml"
-FEWEST = {"zh": 100, "en": 300}
+FEWEST = {"zh": 80, "en": 220}
 """Shortest answer that can hold five parts, in characters."""
 MOST = 4000
 # A closing mark or an emoji, then nothing but quotes, brackets, stars or emoji.
