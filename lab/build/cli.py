@@ -160,9 +160,9 @@ class _Clock:
 def _told(report: Report, clock: _Clock, cost: float) -> list[str]:
     result = report.result
     splits = ", ".join(f"{len(rows)} {name}" for name, rows in result.splits.items())
+    others = f"{len(result.crisis)} crisis, {len(result.refused)} refused, {len(result.errors)} in error"
     lines = [
-        f"{result.total} rows: {splits}; {len(result.crisis)} crisis, {len(result.refused)} refused, "
-        f"{len(result.errors)} in error",
+        f"{result.total} rows: {splits}; {others}",
         f"{report.done} done now, {clock.rate(report.done):.1f} rows/s; cost {cost:,.4g}",
     ]
     if report.lost:
