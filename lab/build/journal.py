@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NAME = "journal.jsonl"
 _FORMAT = 1
+_HEAD = b'{"journal": '
+"""How the file begins; one that does not is somebody else's, and is left as it is."""
 _ROWS, _SECONDS = 64, 2.0
 """Rows and seconds after which what was written is forced to the disk."""
 
@@ -89,9 +91,7 @@ class Journal:
             self._file.close()
 
     def _write(self, row: dict[str, Any]) -> None:
-        self._file.write(
-            json.dumps(row, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace") + b"\n"
-        )
+        self._file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
         self._file.flush()
 
     def _sync(self) -> None:
@@ -114,6 +114,8 @@ class Journal:
 
     def _load(self, made_with: dict[str, str]) -> None:
         content = self._file.read()
+        if content[: len(_HEAD)] != _HEAD[: len(content)]:
+            raise self._foreign()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             self._file.truncate(whole)
@@ -128,18 +130,21 @@ class Journal:
             self._compare({**head["made_with"], "format": head["journal"]}, made_with)
             for line in lines[1:]:
                 # Power that failed may leave a block of zeros; such a row is done again.
-                with suppress(json.JSONDecodeError):
-                    row = json.loads(line)
+                with suppress(json.JSONDecodeError, UnicodeDecodeError):
+                    row = json.loads(line.decode())
                     outcome = Outcome(
                         kind=row["kind"], data=row["data"], read=row["read"], written=row["written"]
                     )
                     self._known[row["key"]] = (Task(row["task"]), outcome)
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                "data.malformed",
-                f"The file {self.path} is not a journal of a build.",
-                hint="Give another folder, or take the file away to begin anew.",
-            ) from error
+            raise self._foreign() from error
+
+    def _foreign(self) -> DataError:
+        return DataError(
+            "data.malformed",
+            f"The file {self.path} is not a journal of a build.",
+            hint="Give another folder, or take the file away to begin anew.",
+        )
 
     def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         now = {**now, "format": _FORMAT}
