@@ -33,13 +33,14 @@ class Journal:
     Args:
         folder: Where the file lies; held against a second build until :meth:`close`.
         made_with: What outcomes depend on.
+        fresh: Forget what was done.
 
     Raises:
         InputError: ``input.build_busy``, or ``input.build_changed`` when the file was made with something else.
         DataError: ``data.malformed`` for a file that is no journal.
     """
 
-    def __init__(self, folder: Path, made_with: dict[str, str]) -> None:
+    def __init__(self, folder: Path, made_with: dict[str, str], *, fresh: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / NAME
         # Rows that are no longer wanted, and crisis rows, are nobody's business but the builder's.
@@ -49,6 +50,9 @@ class Journal:
         self._waiting, self._synced = 0, time.monotonic()
         try:
             self._hold()
+            if fresh:
+                # Held first: a build that is at work there keeps its rows.
+                self._file.truncate(0)
             self._load(made_with)
         except BaseException:
             self._file.close()

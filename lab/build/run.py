@@ -15,7 +15,7 @@ from cbtguard.lab.build.card import Origin, Price, card_of
 from cbtguard.lab.build.crew import Crew
 from cbtguard.lab.build.figures import PLOTS, draw, figures_of
 from cbtguard.lab.build.files import digest, hashes, write, write_rows
-from cbtguard.lab.build.journal import NAME, Journal
+from cbtguard.lab.build.journal import Journal
 from cbtguard.lab.build.plan import Plan, Sharing, plan
 from cbtguard.lab.build.result import Result, gather
 from cbtguard.lab.build.sources import DATASETS, read_source
@@ -112,11 +112,9 @@ def build(
     read = read_source(order.source, order.columns, limit=guard.settings.max_characters)
     planned = plan(itertools.islice(read, order.most), order.sharing)
     builder = Builder(guard, order.wish)
-    if order.fresh:
-        (order.folder / NAME).unlink(missing_ok=True)
     crew = Crew(builder, guard.settings, order.wish, order.processes)
     done = 0
-    with contextlib.closing(builder), Journal(order.folder, builder.made_with) as journal:
+    with contextlib.closing(builder), Journal(order.folder, builder.made_with, fresh=order.fresh) as journal:
         if order.retry:
             journal.forget_errors()
         jobs = [row.job for row in planned.rows if journal.outcome(row.job) is None]

@@ -104,8 +104,16 @@ def test_more_seeds_more_splits() -> None:
 
 @pytest.mark.parametrize(
     ("shares", "repeat", "group"),
-    [("90,5", 0.8, 0.5), ("a,b,c", 0.8, 0.5), ("0,0,0", 0.8, 0.5), ("9,-1,1", 0.8, 0.5), ("8,1,1", 0.5, 0.8)]
-    + [("nan,1,1", 0.8, 0.5), ("8,1,1", 1.2, 0.5), ("8,1,1", 0.8, 0.0)],
+    [
+        ("90,5", 0.8, 0.5),
+        ("a,b,c", 0.8, 0.5),
+        ("0,0,0", 0.8, 0.5),
+        ("9,-1,1", 0.8, 0.5),
+        ("nan,1,1", 0.8, 0.5),
+        ("8,1,1", 0.5, 0.8),
+        ("8,1,1", 1.2, 0.5),
+        ("8,1,1", 0.8, 0.0),
+    ],
 )
 def test_shares_that_cannot_be_used(shares: str, repeat: float, group: float) -> None:
     with pytest.raises(InputError) as caught:
