@@ -70,6 +70,22 @@ def batch(data: Path) -> int:
     return _print(bench.batch(data))
 
 
+@bench_group.command("build")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="Questions, as `cbtguard lab build` takes them.",
+)
+@click.option("--kills", default=2, show_default=True, type=click.IntRange(0), help="In the middle.")
+def build(data: Path, kills: int) -> int:
+    """A data set built, killed in the middle, gone on with, and looked over."""
+    from cbtguard.lab.build.bench import bench  # noqa: PLC0415 - keeps help fast
+
+    return _print(bench(data, kills=kills))
+
+
 @bench_group.command("record")
 @click.option(
     "--entries",

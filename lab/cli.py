@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cbtguard.lab.bench_cli import bench_group
+from cbtguard.lab.build.cli import build_command
 from cbtguard.lab.evaluate.composer import composer_command
 from cbtguard.lab.evaluate.distortions import distortions_command
 from cbtguard.lab.evaluate.privacy import privacy_command
@@ -25,6 +26,7 @@ def lab_command() -> None:
 
 
 lab_command.add_command(bench_group)
+lab_command.add_command(build_command)
 lab_command.add_command(risk_command)
 lab_command.add_command(structure_group)
 lab_command.add_command(referrals_command)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 IMAGES = Path(__file__).parents[1] / "docs" / "img"
 """Where the plots of the documentation lie, in a checkout."""
@@ -62,6 +62,33 @@ def chart(
         axes.set_ylabel(y)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, format="svg", metadata={"Date": None})
+    return path
+
+
+def bars(path: Path, values: Mapping[str, float], *, title: str, x: str) -> Path:
+    """Draw named values as horizontal bars, the first on top, into an SVG file and return its path.
+
+    Args:
+        path: The file; its folder is made.
+        values: Name to length of its bar.
+        title: Above the chart.
+        x: What the horizontal axis shows, with its unit.
+    """
+    import matplotlib as mpl  # noqa: PLC0415 - for the lab only
+    from matplotlib.figure import Figure  # noqa: PLC0415 - the same
+
+    with mpl.rc_context({"svg.hashsalt": "cbtguard", "svg.fonttype": "none", "font.size": 10}):
+        figure = Figure(figsize=(6.4, 0.9 + 0.3 * max(len(values), 3)), layout="constrained")
+        axes = figure.add_subplot()
+        drawn = axes.barh(list(values), list(values.values()), height=0.6)
+        axes.bar_label(drawn, fmt="{:,.0f}", padding=3, fontsize=9)
+        axes.margins(x=0.12)
+        axes.invert_yaxis()
+        axes.set_title(title, fontsize=11)
+        axes.set_xlabel(x)
+        axes.grid(axis="x", alpha=0.3)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", metadata={"Date": None})
     return path

@@ -1,0 +1,1 @@
+"""CBT question and answer data sets, made through the whole flow."""
