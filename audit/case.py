@@ -68,6 +68,8 @@ class Expect(StrEnum):
     """Each dimension of a talk scores at least what the gates ask."""
     FRESH = "fresh"
     """The entry is dated and fresh."""
+    IN_TIME = "in_time"
+    """The percentiles of the measured turns are within the bounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from cbtguard.safety.risk import Level
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOLDER = Path(__file__).parents[1] / "data" / "personas"
+FOLDER = Path(__file__).parents[2] / "audit" / "data" / "personas"
 FILES = sorted(FOLDER.glob("*/*.yaml"))
 NAMES = [f"{path.parent.name}/{path.stem}" for path in FILES]
 DANGERS = {"none", "watch", "crisis", "emergency"}
