@@ -46,6 +46,7 @@ class FlowTarget:
     Args:
         name: As the report shows it.
         settings: Settings, or the path of a TOML file; the default settings when None.
+        parts: Services of the guard by name, for a copy of the flow that settings cannot describe.
 
     Raises:
         SettingsError: When the settings cannot be used.
@@ -54,7 +55,7 @@ class FlowTarget:
     kind = "flow"
     can = frozenset(ABILITIES)
 
-    def __init__(self, name: str, settings: Settings | Path | None = None) -> None:
+    def __init__(self, name: str, settings: Settings | Path | None = None, **parts: Any) -> None:
         from cbtguard.graph.settings import Settings as Made  # noqa: PLC0415 - a name apart for the check
 
         self.name = name
@@ -62,7 +63,7 @@ class FlowTarget:
         plain = {one: getattr(given, one) for one in Made.model_fields}
         self.settings = Made.model_construct(given.model_fields_set, **{**plain, **_APART})
         logging.getLogger("cbtguard").addHandler(logging.NullHandler())
-        self.guard = Guard(self.settings, record=MemoryRecord()).warm()
+        self.guard = Guard(self.settings, **{**parts, "record": MemoryRecord()}).warm()
         self._with_note: dict[str, Guard] = {}
         self._others: list[Guard] = []
 

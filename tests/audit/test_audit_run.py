@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cbtguard.audit.target import Target
-    from cbtguard.nodes.retrieval.note import NoteLibrary
 
 CRISIS = "我不想活了，今晚就跳下去"
 PLAIN = "最近总是睡不着，一躺下就想明天的会议，越想越清醒"
@@ -232,10 +231,26 @@ def test_addresses_are_told_apart_and_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def flow(tmp_path_factory: pytest.TempPathFactory, real_library: NoteLibrary) -> Iterator[FlowTarget]:
-    home = tmp_path_factory.mktemp("flow")
-    settings = Settings(home=home, notes_dir=real_library.folder, contact_webhook="https://a.example")
-    target = FlowTarget("flow", settings)
+def flow(
+    tmp_path_factory: pytest.TempPathFactory,
+    real_redactor: Any,
+    real_library: Any,
+    real_retriever: Any,
+    real_detector: Any,
+    real_checker: Any,
+    real_referrals: Any,
+) -> Iterator[FlowTarget]:
+    settings = Settings(home=tmp_path_factory.mktemp("flow"), contact_webhook="https://a.example")
+    target = FlowTarget(
+        "flow",
+        settings,
+        redactor=real_redactor,
+        library=real_library,
+        retriever=real_retriever,
+        detector=real_detector,
+        checker=real_checker,
+        referrals=real_referrals,
+    )
     yield target
     asyncio.run(target.close())
 
@@ -282,11 +297,11 @@ def test_a_service_on_loopback(flow: FlowTarget, tmp_path: Path) -> None:
     with Guard(settings, **{**flow.parts(), "record": MemoryRecord()}) as guard:
         app = create_app(guard, ServeSettings(log="off"))
         bound = socket.create_server(("127.0.0.1", 0))
-        server = make_server(app, ServeSettings(log="off"))
-        thread = threading.Thread(target=server.run, args=([bound],), daemon=True)
+        server = make_server(app, "127.0.0.1", 0)
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])), daemon=True)
         thread.start()
         try:
-            while not server.started:
+            while not (server.started and app.state.core.warm):
                 time.sleep(0.02)
             target = make_target(f"here=http://127.0.0.1:{bound.getsockname()[1]}/v1")
             assert isinstance(target, ServiceTarget)
