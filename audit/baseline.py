@@ -109,10 +109,8 @@ def compare(before: Audit, now: Audit) -> Comparison:
         InputError: ``input.baseline`` when no target is in both.
     """
     then, today = [one.name for one in before.targets], [one.name for one in now.targets]
-    if len(then) == len(today) == 1:
-        pairs = [(then[0], today[0])]
-    else:
-        pairs = [(name, name) for name in today if name in then]
+    alone = len(then) == len(today) == 1
+    pairs = [(then[0], today[0])] if alone else [(name, name) for name in today if name in then]
     if not pairs:
         raise InputError(
             "input.baseline",

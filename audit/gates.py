@@ -193,33 +193,37 @@ def _gate(path: Path, number: int, entry: Any) -> Gate:
         if name in given:
             given[name] = kind(given[name])
     gate = Gate(**given)
-    if sum(getattr(gate, name) is not None for name in MEASURES) != 1:
-        raise _malformed(path, f"{where} needs exactly one of {', '.join(MEASURES)}")
-    if (gate.tags and gate.suite is None) or (gate.dimension is not None and gate.at_least is None):
-        raise _malformed(path, f"{where} needs a suite for its tags, and at_least for its dimension")
-    if gate.measure.endswith("failures_at_most") and gate.suite is None:
-        raise _malformed(path, f"{where} needs a suite")
-    if gate.at_least is not None and gate.suite is None and gate.dimension is None:
-        raise _malformed(path, f"{where} needs a suite or a dimension")
+    if what := _contradiction(gate):
+        raise _malformed(path, f"{where} needs {what}")
     return gate
 
 
+def _contradiction(gate: Gate) -> str | None:
+    if sum(getattr(gate, name) is not None for name in MEASURES) != 1:
+        return f"exactly one of {', '.join(MEASURES)}"
+    if gate.dimension is not None and gate.at_least is None:
+        return "at_least for its dimension"
+    if gate.suite is None and (gate.tags or gate.measure == "failures_at_most"):
+        return "a suite"
+    if gate.suite is None and gate.dimension is None and gate.at_least is not None:
+        return "a suite or a dimension"
+    return None
+
+
 def _fits(name: str, value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-    if name in {"at_least", "failures_at_most"}:
-        return number and value <= 1
-    if name in {"count", "errors_at_most", "worse_at_most"}:
-        return number and isinstance(value, int)
-    if name in _NUMBERS:
-        return number
-    if name == "tags":
-        return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
-    if name == "proof":
-        return value is True
-    if name == "required":
-        return isinstance(value, bool)
-    choices = {"suite": set(Suite), "on": set(On)}.get(name)
-    return isinstance(value, str) and (choices is None or value in choices)
+    if name in {"tags", "proof", "required"}:
+        return {
+            "tags": isinstance(value, dict) and all(isinstance(one, str) for one in value.values()),
+            "proof": value is True,
+            "required": isinstance(value, bool),
+        }[name]
+    if name not in _NUMBERS:
+        choices = {"suite": set(Suite), "on": set(On)}.get(name)
+        return isinstance(value, str) and (choices is None or value in choices)
+    whole = name in {"count", "errors_at_most", "worse_at_most"}
+    most = 1.0 if name in {"at_least", "failures_at_most"} else float("inf")
+    number = isinstance(value, int) if whole else isinstance(value, int | float)
+    return number and not isinstance(value, bool) and 0 <= value <= most
 
 
 def _malformed(path: Path, what: str) -> DataError:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cbtguard.audit.baseline import Comparison
 
 _NOTHING = "not looked at"
-type Found = tuple[bool | None, str, str]
+Found = tuple[bool | None, str, str]
 """Whether it holds, None where nothing was tried; what was asked; what came."""
 
 
