@@ -218,7 +218,7 @@ def _fits(name: str, value: Any) -> bool:
             "required": isinstance(value, bool),
         }[name]
     if name not in _NUMBERS:
-        choices = {"suite": set(Suite), "on": set(On)}.get(name)
+        choices: set[str] | None = {"suite": {*map(str, Suite)}, "on": {*map(str, On)}}.get(name)
         return isinstance(value, str) and (choices is None or value in choices)
     whole = name in {"count", "errors_at_most", "worse_at_most"}
     most = 1.0 if name in {"at_least", "failures_at_most"} else float("inf")

@@ -140,12 +140,12 @@ def summarise(audit: Audit) -> Summary:
         confusions=tuple(one for name, rows in tried.items() for one in confusion_of(name, rows)),
         curves={name: found for name, rows in tried.items() if (found := _curve(rows)) is not None},
         times=tuple(one for name, rows in tried.items() for one in times_of(name, rows)),
-        dimensions={name: found for name, rows in tried.items() if (found := _dimensions(rows))},
+        dimensions={name: means for name, rows in tried.items() if (means := _dimensions(rows))},
         pairs=tuple(one for a, b in combinations(tried, 2) for one in _pairs(a, b, tried[a], tried[b])),
         left_out={
-            name: dict(sorted(found.items()))
+            name: dict(sorted(whys.items()))
             for name, rows in tried.items()
-            if (found := Counter(one.why for _, one in rows if one.verdict is Verdict.LEFT_OUT))
+            if (whys := Counter(one.why for _, one in rows if one.verdict is Verdict.LEFT_OUT))
         },
     )
 
@@ -208,7 +208,9 @@ def _pairs(
     both = [(case, one.verdict, b[id_].verdict) for id_, (case, one) in a.items() if id_ in b]
     for suite in (None, *Suite):
         here = [
-            (case.id, *(v is Verdict.PASS for v in two)) for case, *two in both if suite in {None, case.suite}
+            (case.id, x is Verdict.PASS, y is Verdict.PASS)
+            for case, x, y in both
+            if suite in {None, case.suite}
         ]
         if not here:
             continue

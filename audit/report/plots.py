@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _COLOURS = ("#1b5e7a", "#b5541c", "#4d7a2a", "#7a3b78", "#8a6d00", "#555555")
 _MARKS = ("o", "s", "^", "D", "v", "P")
 _LINES = ("-", "--", "-.", ":")
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 9,

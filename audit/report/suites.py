@@ -37,7 +37,9 @@ _MOST_ROWS = 24
 
 def suite_section(report: Report, suite: Suite) -> Section | None:
     """Return a suite's section; None where the audit has no such case."""
-    if not any(case.suite is suite for case in report.audit.cases):
+    # Every turn was timed, whether or not a suite was there to time it.
+    timed = suite is Suite.LATENCY and report.summary.times
+    if not timed and not any(case.suite is suite for case in report.audit.cases):
         return None
     words = read_words().suites[suite]
     blocks: list[Table | Picture] = [] if suite is Suite.LATENCY else _rates(report, suite)
