@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from cbtguard.audit.command import run_command
+from cbtguard.audit.commands import compare_command, pdf_command, report_command
 from cbtguard.service.cli.common import settings_of
 
 
@@ -77,3 +78,8 @@ def _moment(text: str | None) -> datetime:
     if at.tzinfo is None:
         raise click.BadParameter("add the distance to UTC, such as +08:00", param_hint="--at")
     return at.astimezone(UTC)
+
+
+audit_command.add_command(report_command)
+audit_command.add_command(compare_command)
+audit_command.add_command(pdf_command)
