@@ -31,5 +31,7 @@ def written_cases() -> tuple[Case, ...]:
             continue
         between = " " if answer.english else ""
         text = "\n\n".join(between.join(piece.text for piece in row) for row in answer.paragraphs)
-        cases[answer.question] = Case(id=f"written-{len(cases) + 1}", question=answer.question, reference=text)
+        cases[answer.question] = Case(
+            id=f"written-{len(cases) + 1}", question=answer.question, reference=text
+        )
     return tuple(cases.values())
