@@ -36,10 +36,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS = [
-    ("zh", "最近总睡不着", "睡前先把担心写下来，再留十五分钟去想。", "把担心的事写在纸上，睡前留一刻钟去想它。"),
+    (
+        "zh",
+        "最近总睡不着",
+        "睡前先把担心写下来，再留十五分钟去想。",
+        "把担心的事写在纸上，睡前留一刻钟去想它。",
+    ),
     ("zh", "考试没考好", "一次没考好不等于你不行。", "这次没有考好，不能说明你这个人不行。"),
-    ("en", "I can't sleep", "Write your worries down before bed.", "Before bed, write down what is worrying you."),
-    ("en", "I failed the exam", "One exam says little about you.", "One failed exam says nothing about who you are."),
+    (
+        "en",
+        "I can't sleep",
+        "Write your worries down before bed.",
+        "Before bed, write down what is worrying you.",
+    ),
+    (
+        "en",
+        "I failed the exam",
+        "One exam says little about you.",
+        "One failed exam says nothing about who you are.",
+    ),
 ]
 
 
@@ -116,11 +131,17 @@ def test_the_embedded_encoder_gives_what_the_engine_does():
     assert cosine > 0.998
 
 
-def test_nearer_answers_score_higher(pairs):
-    found = list(bertscore(pairs, load_states()))
+@pytest.fixture(scope="module")
+def states():
+    return load_states(layer=4)
+
+
+def test_nearer_answers_score_higher(pairs, states):
+    found = list(bertscore(pairs, states))
     assert 0.5 < by_name(found, "BERTScore F1", "zh").value < 1
-    same, other, empty = load_states().states(["一次没考好不等于你不行。", "红烧肉要小火慢炖。", ""])
-    assert matched(same, same).f1 == pytest.approx(1, abs=1e-5) > matched(same, other).f1
+    same, other, empty = states.states(["一次没考好不等于你不行。", "红烧肉要小火慢炖。", ""])
+    assert matched(same, same).f1 == pytest.approx(1, abs=1e-5)
+    assert matched(same, other).f1 < 0.9
     assert matched(same, empty).f1 == 0.0
 
 
@@ -134,7 +155,12 @@ def tiny(tmp_path_factory) -> Path:
     BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
     torch.manual_seed(1)
     config = BertConfig(
-        vocab_size=13, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, num_labels=1
+        vocab_size=13,
+        hidden_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        num_labels=1,
     )
     BertForSequenceClassification(config).save_pretrained(folder)
     return folder
@@ -162,16 +188,26 @@ def test_bleurt_is_read_from_a_checkpoint_or_left_out(pairs, tiny: Path):
     assert left.name == "BLEURT"
 
 
-def test_without_references_overlap_is_left_out_by_name(tmp_path: Path):
+def test_without_references_overlap_is_left_out_by_name(tmp_path: Path, states):
     path = tmp_path / "a.jsonl"
     path.write_text('{"id": 1, "question": "睡不着", "answer": "写下来"}', encoding="utf-8")
-    found = [*overlap(read_pairs([path])), *bertscore(read_pairs([path]), load_states())]
-    assert [entry.name for entry in found if isinstance(entry, LeftOut)] == ["BLEU", "chrF", "METEOR", "BERTScore"]
+    found = [*overlap(read_pairs([path])), *bertscore(read_pairs([path]), states)]
+    assert [entry.name for entry in found if isinstance(entry, LeftOut)] == [
+        "BLEU",
+        "chrF",
+        "METEOR",
+        "BERTScore",
+    ]
 
 
 @pytest.mark.parametrize(
     "line",
-    ['{"id": 1}', '{"id": 1, "question": 2, "answer": "a"}', '{"id": 1, "question": "q", "answer": null}', "[]"],
+    [
+        '{"id": 1}',
+        '{"id": 1, "question": 2, "answer": "a"}',
+        '{"id": 1, "question": "q", "answer": null}',
+        "[]",
+    ],
 )
 def test_a_row_of_another_form_is_named(tmp_path: Path, line: str):
     path = tmp_path / "a.jsonl"
