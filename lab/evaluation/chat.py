@@ -166,7 +166,7 @@ class LocalChat:
 
         Raises:
             DependencyError: ``dependency.library`` or ``dependency.model``.
-            WriterError: ``writer.model`` or ``writer.failed``.
+            WriterError: ``writer.model``, ``writer.too_long`` or ``writer.failed``.
         """
         cause = ""
         try:
@@ -192,14 +192,17 @@ class LocalChat:
             text = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
         else:
             text = "\n\n".join(message["content"] for message in messages) + "\n\n"
-        inputs = tokenizer(
-            text,
-            return_tensors="pt",
-            truncation=True,
-            max_length=max(1, loaded.context - _MOST_TOKENS),
-            # The template wrote them.
-            add_special_tokens=not tokenizer.chat_template,
-        ).to(loaded.model.device)
+        # A chat template has written the special tokens itself.
+        inputs = tokenizer(text, return_tensors="pt", add_special_tokens=not tokenizer.chat_template)
+        inputs = inputs.to(loaded.model.device)
+        most = min(_MOST_TOKENS, loaded.context // 2)
+        # Half a text gets a rating of something else, so nothing is cut.
+        if inputs["input_ids"].shape[1] > loaded.context - most:
+            raise WriterError(
+                "writer.too_long",
+                f"The text does not fit into the {loaded.context} tokens of the model.",
+                hint="Use a model with a longer context.",
+            )
         how: dict[str, Any] = {"do_sample": temperature > 0}
         if temperature > 0:
             torch.manual_seed(seed)
@@ -208,7 +211,7 @@ class LocalChat:
             out = loaded.model.generate(
                 input_ids=inputs["input_ids"],
                 attention_mask=inputs["attention_mask"],
-                max_new_tokens=_MOST_TOKENS,
+                max_new_tokens=most,
                 eos_token_id=list(loaded.ends) or None,
                 pad_token_id=loaded.ends[0] if loaded.ends else 0,
                 **how,

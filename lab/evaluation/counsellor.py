@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cbtguard.lab.evaluation.chat import load_chat, server_of, spec_of
 from cbtguard.safety.errors import SettingsError, WriterError
@@ -35,6 +35,8 @@ class Reply:
     """Empty where there was none."""
     referred: bool = False
     """Whether it sends the person to people in place of an answer."""
+    reason: str = ""
+    """Why it does so, in the flow's own words."""
     failure: str = ""
     """Code of what went wrong."""
 
@@ -71,7 +73,7 @@ class GuardedCounsellor:
     async def reply(self, session: str, said: Sequence[str]) -> Reply:
         """Return the flow's reply."""
         answer = await self._guard.aask(said[-1], thread=session)
-        return Reply(text=answer.reply, referred=answer.route.value != "answered")
+        return Reply(text=answer.reply, referred=answer.route.value != "answered", reason=answer.reason)
 
 
 class WriterCounsellor:
@@ -156,7 +158,7 @@ def counsellor_of(spec: str, settings: Settings, *, key_env: str | None = None) 
         # A benchmark leaves nothing in the operator's record.
         with TemporaryDirectory() as home:
             own = settings.model_copy(update={"home": Path(home), "record": "memory"})
-            parts = {"writer": _writer(rest, own, key_env)} if rest else {}
+            parts: dict[str, Any] = {"writer": _writer(rest, own, key_env)} if rest else {}
             with Guard(own, **parts) as guard:
                 yield GuardedCounsellor(guard.warm())
         return

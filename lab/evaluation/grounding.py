@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from cbtguard.nodes.retrieval.encoder import Encoder
     from cbtguard.nodes.retrieval.note import Note, NoteLibrary
 
-NEAR = 0.90
-"""Cosine of the embedded encoder from which a sentence says what another says."""
+NEAR = {"zh": 0.933, "en": 0.898}
+"""Cosine of the embedded encoder from which a sentence says what another says: that of one in twenty sentences
+with notes their answer does not cite, over 24 answers of the composer (445 sentences). Answers and notes of one
+language are nearer to one another in Chinese."""
 _SHORTEST = 6
 _SEED = 11
 
@@ -36,16 +38,20 @@ def grounding(pairs: Sequence[Pair], library: NoteLibrary, encoder: Encoder) -> 
         return
     draw = random.Random(_SEED)  # noqa: S311 - a fixed draw
     shelf = _Shelf(library, encoder)
-    near, chance = [], []
+    near: dict[str, list[float]] = {}
+    chance: dict[str, list[float]] = {}
     for pair in held:
         cited = [name for name in pair.citations if name in library]
         others = draw.sample([note.id for note in library if note.id not in cited], len(cited))
         said = _said(pair.answer, encoder)
-        near.append(shelf.share(said, cited, pair.language))
-        chance.append(shelf.share(said, others, pair.language))
-    how = f"cosine of {encoder.name} at least {NEAR:g}"
-    yield mean("grounding", near, how=f"{how}, cited notes")
-    yield mean("grounding by chance", chance, how=f"{how}, as many notes not cited")
+        near.setdefault(pair.language, []).append(shelf.share(said, cited, pair.language))
+        chance.setdefault(pair.language, []).append(shelf.share(said, others, pair.language))
+    for language in sorted(near):
+        how = f"cosine of {encoder.name} at least {NEAR[language]:g}"
+        yield mean("grounding", near[language], group=language, how=f"{how}, cited notes")
+        yield mean(
+            "grounding by chance", chance[language], group=language, how=f"{how}, as many notes not cited"
+        )
 
 
 class _Shelf:
@@ -61,7 +67,7 @@ class _Shelf:
         if not len(said):
             return 0.0
         rows = np.concatenate([self._of(name, language) for name in names])
-        return float(np.mean((said @ rows.T).max(axis=1) >= NEAR))
+        return float(np.mean((said @ rows.T).max(axis=1) >= NEAR[language]))
 
     def _of(self, name: str, language: str) -> NDArray[np.float32]:
         if (name, language) not in self._known:

@@ -51,20 +51,11 @@ def read_personas(path: Path = PERSONAS) -> tuple[Persona, ...]:
     try:
         for row in data["personas"]:
             name = str(row["id"])
+            own: dict[str, Any] = {key: _text(row[key]) for key in ("about", "opening")}
+            own |= {key: tuple(map(_text, row[key])) for key in ("withheld", "engaged")}
+            own |= {key: _text(data["shared"][row["language"]][key]) for key in ("stuck", "thanks", "leave")}
             told = {part: _text(row["told"][part.value]) for part in Part}
-            found.append(
-                Persona(
-                    id=name,
-                    language=row["language"],
-                    told=told,
-                    **{key: _text(row[key]) for key in ("about", "opening")},
-                    **{key: tuple(map(_text, row[key])) for key in ("withheld", "engaged")},
-                    **{
-                        key: _text(data["shared"][row["language"]][key])
-                        for key in ("stuck", "thanks", "leave")
-                    },
-                )
-            )
+            found.append(Persona(id=name, language=row["language"], told=told, **own))
     except (KeyError, TypeError, ValueError) as error:
         raise _malformed(path, name) from error
     if len({persona.id for persona in found}) != len(found) or not found:

@@ -27,7 +27,7 @@ class Session:
     opened: int
     """Matters of the five that the client told."""
     end: str
-    """``ended``, ``left``, ``referred``, ``silent``, ``most`` or ``client failed``."""
+    """``ended``, ``left``, ``referred REASON``, ``silent``, ``most`` or ``client failed``."""
     failures: tuple[str, ...]
 
     def text(self) -> str:
@@ -61,7 +61,7 @@ async def hold(
         if line.last:
             end = "ended"
             if reply.referred:
-                end = "referred"
+                end = f"referred {reply.reason}".strip()
             elif not reply.text.strip():
                 end = "silent"
             elif line.left:

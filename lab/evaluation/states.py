@@ -58,8 +58,8 @@ class EmbeddedStates:
 
         from cbtguard.safety.e5.engine import engine  # noqa: PLC0415 - maps the weights
 
-        made = engine()
-        self._engine, self._weights = made, made.weights
+        self._engine = engine()
+        self._weights = self._engine.weights
         shape = self._weights.shape
         _bounded(layer, shape.layers)
         self.name = f"multilingual-e5-small, 4 bit, layer {layer}"
@@ -74,8 +74,8 @@ class EmbeddedStates:
             type_vocab_size=2,
             layer_norm_eps=shape.epsilon,
         )
-        self._model: Any = BertModel(config, add_pooling_layer=False)
-        self._model.eval()
+        made: Any = BertModel(config, add_pooling_layer=False)
+        self._model = made.eval()
         # Word vectors come in from outside, so the model's own table stays as it is.
         self._model.load_state_dict(_tensors(self._weights, layer), strict=False)
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from cbtguard.lab.cli import lab_command
 from cbtguard.lab.evaluation.benchmarks import NAMES, SESSIONS, Bench
-from cbtguard.lab.evaluation.client import ScriptedClient
+from cbtguard.lab.evaluation.client import ChatClient, ScriptedClient
 from cbtguard.lab.evaluation.counsellor import Reply, counsellor_of
 from cbtguard.lab.evaluation.persona import Attitude, read_personas
 from cbtguard.lab.evaluation.published import published
@@ -23,7 +23,7 @@ from cbtguard.lab.evaluation.sets import cases_of, personas_of, relevance_cases
 from cbtguard.lab.evaluation.table import as_dict, write
 from cbtguard.nodes.retrieval.note import NoteLibrary
 from cbtguard.nodes.writers import Composer, WritingTask
-from cbtguard.safety.errors import DataError, SettingsError
+from cbtguard.safety.errors import DataError, SettingsError, WriterError
 from cbtguard.safety.language import detect
 from cbtguard.safety.structure import Part
 
@@ -90,7 +90,9 @@ def test_who_is_not_understood_leaves(real_checker, attitude: Attitude):
 
 
 def test_sent_to_people_without_words_and_too_long(real_checker):
-    assert session(Attitude.ENGAGED, real_checker, Reply(text="请拨打", referred=True)).end == "referred"
+    assert session(
+        Attitude.ENGAGED, real_checker, Reply(text="请拨打", referred=True, reason="no_note")
+    ).end == ("referred no_note")
     silent = session(Attitude.ENGAGED, real_checker, Reply(text="", failure="no_note"))
     assert (silent.end, silent.turns, silent.failures) == ("silent", 0, ("no_note",))
     assert session(Attitude.ENGAGED, real_checker, Reply(text=WHOLE), most=2).end == "most"
@@ -99,6 +101,34 @@ def test_sent_to_people_without_words_and_too_long(real_checker):
 def test_the_same_session_twice(real_checker):
     one, two = (session(Attitude.RESISTANT, real_checker, Reply(text=WHOLE)) for _ in range(2))
     assert one == two
+
+
+class Player:
+    """A chat model that says its outputs in order, and fails once they have run out."""
+
+    name = "player"
+
+    def __init__(self, *outputs: str) -> None:
+        self.outputs, self.heard = list(outputs), []
+
+    async def say(self, messages, *, temperature: float = 0.0, seed: int = 0) -> str:
+        self.heard.append([dict(message) for message in messages])
+        if not self.outputs:
+            raise WriterError("writer.failed", "No outputs are left.", hint="Give more.")
+        return self.outputs.pop(0)
+
+
+def test_a_played_client_ends_by_its_mark_and_fails_openly():
+    player = Player("我再说说。", "再见。[END]")
+    client = ChatClient(WHO, Attitude.RESISTANT, player)
+    found = asyncio.run(hold(Fixed(Reply(text=WHOLE)), client, WHO, Attitude.RESISTANT, most=9))
+    assert (found.said[0], found.said[-1], found.end, found.turns) == (WHO.opening, "再见。", "ended", 2)
+    system = player.heard[0][0]["content"]
+    assert WHO.about in system
+    assert "You doubt that talking helps" in system
+    gone = asyncio.run(hold(Fixed(Reply(text=WHOLE)), ChatClient(WHO, Attitude.ENGAGED, Player()), WHO,
+                            Attitude.ENGAGED, most=9))  # fmt: skip
+    assert (gone.end, gone.failures) == ("client failed", ("writer.failed",))
 
 
 def test_sets_are_of_the_size_and_source_they_say(tmp_path: Path):

@@ -9,7 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 from click.testing import CliRunner
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from cbtguard.lab.cli import lab_command
 from cbtguard.lab.evaluation.chat import load_chat, spec_of
@@ -18,7 +21,7 @@ from cbtguard.lab.evaluation.judge import judge, read_scores
 from cbtguard.lab.evaluation.judged import judged, without_judge
 from cbtguard.lab.evaluation.rubric import rubric, rubrics
 from cbtguard.lab.evaluation.score import LeftOut, Score
-from cbtguard.safety.errors import DataError, SettingsError, WriterError
+from cbtguard.safety.errors import DataError, DependencyError, SettingsError, WriterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,6 +197,45 @@ def test_a_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("JUDGE_KEY", raising=False)
     with pytest.raises(SettingsError, match="JUDGE_KEY"):
         load_chat("chat:m@http://127.0.0.1:1/v1", key_env="JUDGE_KEY")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory) -> str:
+    """A folder with a Llama of the smallest size, whose tokens are bytes."""
+    torch.manual_seed(7)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = LlamaConfig(vocab_size=258, max_position_embeddings=128, bos_token_id=0, eos_token_id=1, **sizes)
+    path = tmp_path_factory.mktemp("models") / "tiny"
+    LlamaForCausalLM(config).save_pretrained(path)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    raw = Tokenizer(models.BPE(vocab={c: n for n, c in enumerate(["<s>", "</s>", *alphabet])}, merges=[]))
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>")  # noqa: S106
+    fast.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    fast.save_pretrained(path)
+    return str(path)
+
+
+def test_a_local_folder_says_the_same_to_the_same_seed(local: str):
+    chat = load_chat(f"transformers:{local}")
+    asked = [{"role": "user", "content": "rate this"}]
+    first, again, other = (asyncio.run(chat.say(asked, temperature=5.0, seed=seed)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert asyncio.run(chat.say(asked)) == asyncio.run(chat.say(asked, seed=3))
+    with pytest.raises(WriterError, match="does not fit"):
+        asyncio.run(chat.say([{"role": "user", "content": "x" * 100}]))
+
+
+def test_a_text_that_a_local_judge_has_no_room_for_gets_no_score(local: str):
+    texts = {"a": {"question": "q", "answer": "a"}}
+    found = asyncio.run(judge(texts, RELEVANCE, [load_chat(f"transformers:{local}")]))
+    assert (found.ratings, found.failed) == ((), 1)
+
+
+def test_a_local_folder_that_is_none_is_a_typed_error(tmp_path: Path):
+    with pytest.raises(DependencyError):
+        asyncio.run(load_chat(f"transformers:{tmp_path / 'absent'}").say([{"role": "user", "content": "x"}]))
 
 
 def test_agreement_with_people(server, tmp_path: Path):
