@@ -37,7 +37,8 @@ def overlap(pairs: Sequence[Pair]) -> Iterator[Score | LeftOut]:
         answers, references = [pair.answer for pair in own], [pair.reference for pair in own]
         for name, metric in (("BLEU", bleu(language)), ("chrF", chrf())):
             value = metric.corpus_score(answers, [references]).score
-            how = f"sacrebleu, corpus, {metric.get_signature()}"
+            # Bars would cut a row of a Markdown table.
+            how = f"sacrebleu, corpus, {metric.get_signature()}".replace("|", " ")
             yield Score(name=name, group=language, value=float(value), n=len(own), how=how)
         values = [meteor(pair.answer, pair.reference, language) for pair in own]
         how = f"nltk, {HOW[language]}, {_STEMS[language]}, no synonyms"
