@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cbtguard.lab.evaluation.bench_command import cbt_command
 from cbtguard.service.cli.common import settings_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ _PLOTS = click.option(
 @click.group("bench")
 def bench_group() -> None:
     """Measure and print; a quiet machine gives steadier figures."""
+
+
+bench_group.add_command(cbt_command)
 
 
 @bench_group.command("turn")

@@ -13,6 +13,7 @@ from cbtguard.lab.evaluate.distortions import distortions_command
 from cbtguard.lab.evaluate.privacy import privacy_command
 from cbtguard.lab.evaluate.retrieval import retrieval_command
 from cbtguard.lab.evaluate.structure import structure_command
+from cbtguard.lab.evaluation.answers import answers_command
 from cbtguard.lab.referrals.cli import referrals_command
 from cbtguard.lab.risk.cli import risk_command
 from cbtguard.lab.structure.cli import structure_group
@@ -106,6 +107,7 @@ evaluate.add_command(retrieval_command)
 evaluate.add_command(structure_command)
 evaluate.add_command(distortions_command)
 evaluate.add_command(composer_command)
+evaluate.add_command(answers_command)
 
 
 @lab_command.command("encoder")
