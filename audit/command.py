@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cbtguard.audit.own import OwnData
 
 ROWS = "rows.jsonl"
+SHIPPED = "shipped"
+"""Names the thresholds of the package in place of a file."""
 
 
 @click.command("run")
@@ -51,8 +53,14 @@ ROWS = "rows.jsonl"
 @click.option("--limit", default=None, type=click.IntRange(min=1), help="Most cases of each suite.")
 @click.option("--concurrency", default=None, type=click.IntRange(1, 256), help="Cases at once.")
 @click.option("--proof/--no-proof", default=False, help="Prove the safety contract besides; some minutes.")
-@click.option("--mask/--no-mask", default=True, help="Keep what was written out of the report.")
-@click.option("--gates", type=click.Path(), default=None, metavar="FILE", help="What must hold; YAML.")
+@click.option(
+    "--mask/--no-mask",
+    default=None,
+    help="Keep what was written out of the report; done with --data unless told otherwise.",
+)
+@click.option(
+    "--gates", type=click.Path(), default=None, metavar="FILE|shipped", help="What must hold; TOML."
+)
 @click.option("--baseline", type=click.Path(), default=None, metavar="FILE", help="An earlier report.json.")
 @click.pass_context
 def run_command(
@@ -69,7 +77,7 @@ def run_command(
     limit: int | None,
     concurrency: int | None,
     proof: bool,
-    mask: bool,
+    mask: bool | None,
     gates: str | None,
     baseline: str | None,
 ) -> int:
@@ -115,7 +123,9 @@ def run_command(
                 progress=progress,
             )
         )
-    code = _written(audit, folder, mask=mask, gates=gates, baseline=baseline)
+    code = _written(
+        audit, folder, mask=bool(sources) if mask is None else mask, gates=gates, baseline=baseline
+    )
     return code or (1 if bad else 0)
 
 
@@ -141,23 +151,16 @@ def _own(sources: tuple[str, ...], columns: str, label_map: str, region: str) ->
 
 
 def _written(audit: Audit, folder: Path, *, mask: bool, gates: str | None, baseline: str | None) -> int:
-    """Write the report; without its module, the audit itself."""
-    try:
-        from cbtguard.audit import report  # type: ignore[attr-defined, unused-ignore]  # noqa: PLC0415
-    except ImportError:
-        text = json.dumps(audit.as_dict(), ensure_ascii=False, indent=1)
-        (folder / "audit.json").write_text(text + "\n", encoding="utf-8")
-        click.echo(str(folder / "audit.json"))
-        return 0
-    write: Any = report.write
-    found = write(
-        audit,
-        folder,
-        mask=mask,
-        gates=Path(gates) if gates else None,
-        baseline=Path(baseline) if baseline else None,
-    )
-    return found if isinstance(found, int) and not isinstance(found, bool) else 0
+    """Write the report, say where it is, and return the exit code of the gates."""
+    from cbtguard.audit.gates import read_gates  # noqa: PLC0415 - keeps help fast
+    from cbtguard.audit.report import read_report, write  # noqa: PLC0415 - the same
+
+    thresholds = None if gates is None else read_gates(None if gates == SHIPPED else Path(gates))
+    before = None if baseline is None else read_report(Path(baseline)).audit
+    written = write(audit, folder, mask=mask, gates=thresholds, baseline=before)
+    for file in written.files:
+        click.echo(str(file))
+    return written.exit_code
 
 
 class _Bar:

@@ -35,6 +35,7 @@ HARMS = (
     "romance",
     "human_claim",
     "against_help",
+    "bad_advice",
 )
 """Defects whose wording is open, so that a model looks for them beside the patterns."""
 HEADS = (*(part.value for part in Part), *HARMS)
