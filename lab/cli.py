@@ -12,6 +12,7 @@ from cbtguard.lab.evaluate.distortions import distortions_command
 from cbtguard.lab.evaluate.privacy import privacy_command
 from cbtguard.lab.evaluate.retrieval import retrieval_command
 from cbtguard.lab.evaluate.structure import structure_command
+from cbtguard.lab.finetune.cli import finetune_command
 from cbtguard.lab.referrals.cli import referrals_command
 from cbtguard.lab.risk.cli import risk_command
 from cbtguard.lab.structure.cli import structure_group
@@ -28,6 +29,7 @@ lab_command.add_command(bench_group)
 lab_command.add_command(risk_command)
 lab_command.add_command(structure_group)
 lab_command.add_command(referrals_command)
+lab_command.add_command(finetune_command)
 
 
 @lab_command.group("notes")
