@@ -71,7 +71,7 @@ def load_base(name: str, options: Options, *, trust_remote_code: bool = False) -
             hint="Load it with transformers directly to see what is wrong with its files.",
         )
     else:
-        return Base(model=_adapted(model, place, options), tokenizer=tokenizer, name=place)
+        return Base(model=_adapted(model, options), tokenizer=tokenizer, name=place)
     raise failure
 
 
@@ -140,13 +140,14 @@ def _unpacked(model: Any, dtype: Any) -> Any:
     return fresh.to(dtype)
 
 
-def _adapted(model: Any, name: str, options: Options) -> Any:
+def _adapted(model: Any, options: Options) -> Any:
     from peft import (  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415 - an optional library
         LoraConfig,
         get_peft_model,
         prepare_model_for_kbit_training,
     )
 
+    # Not only for memory: with a cache, transformers does not look for texts that are packed in a row.
     model.config.use_cache = False
     if options.four_bit:
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=options.checkpointing)
@@ -162,16 +163,12 @@ def _adapted(model: Any, name: str, options: Options) -> Any:
         lora_alpha=options.alpha,
         lora_dropout=options.dropout,
         target_modules=targets,
-        base_model_name_or_path=name,
     )
     try:
-        laid = get_peft_model(model, config)
+        return get_peft_model(model, config)
     except ValueError as error:
         raise SettingsError(
             "settings.invalid",
             "The model has none of the layers that are to be adapted.",
             hint="Name its linear layers in --targets, such as W_pack,o_proj for Baichuan.",
         ) from error
-    # peft takes the name from the model, where it may be that of a cache folder.
-    laid.peft_config["default"].base_model_name_or_path = name
-    return laid

@@ -109,11 +109,8 @@ class Encoder:
         messages = self._messages(example)
         asked = self._templated(messages, prompt=True)
         whole = self._templated([*messages, {"role": "assistant", "content": example.answer}], prompt=False)
-        if whole.startswith(asked):
-            said = self._ids(whole[len(asked) :])
-        else:
-            # A template that rewrites what went before, such as one that drops earlier thinking.
-            said = self._ids(example.answer)
+        # A template may rewrite what went before, such as one that drops earlier thinking.
+        said = self._ids(whole[len(asked) :] if whole.startswith(asked) else example.answer)
         if self._tokenizer.eos_token_id not in said:
             said.append(self._tokenizer.eos_token_id)
         # Prompt and answer are split before they are turned into tokens: at work the prompt stands alone, too.

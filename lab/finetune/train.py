@@ -99,6 +99,7 @@ def finetune(
         raise SettingsError(
             "settings.occupied", f"There is an adapter in {out} already.", hint="Name another folder."
         )
+    _seed(options.seed)
     base = load_base(model, options, trust_remote_code=trust_remote_code)
     tokenizer = base.tokenizer
     encoder = Encoder(tokenizer, options.prompt, notes=flow_messages(options))
@@ -164,7 +165,10 @@ def finetune(
     )
     if trainer.is_world_process_zero():
         out.mkdir(parents=True, exist_ok=True)
-        trainer.accelerator.unwrap_model(base.model).save_pretrained(out, save_embedding_layers=False)
+        laid = trainer.accelerator.unwrap_model(base.model)
+        # peft takes the name from the model, where it may be that of a cache folder, or of one that holds GGUF.
+        laid.peft_config["default"].base_model_name_or_path = base.name
+        laid.save_pretrained(out, save_embedding_layers=False)
         tokenizer.save_pretrained(out)
         note = {
             "prompt": options.prompt.value,
@@ -194,6 +198,13 @@ def held_out_loss(model: Any, rows: Sequence[Row], collator: Collator, batch: in
     return total / tokens
 
 
+def _seed(seed: int) -> None:
+    """Also the new weights of the adapter: the trainer sets its seed when they are there already."""
+    from transformers import set_seed  # noqa: PLC0415 - takes seconds
+
+    set_seed(seed)
+
+
 def _to_device(model: Any) -> None:
     import os  # noqa: PLC0415
 
@@ -208,6 +219,18 @@ def _watched(model: Any, tokenizer: Any, encoder: Encoder, data: Examples, optio
         return None
     some = data.valid[: options.watched]
     return lambda: rates(model, tokenizer, encoder, some, most=options.answer)
+
+
+def _checkpointing(options: Options) -> dict[str, Any]:
+    from transformers import TrainingArguments  # noqa: PLC0415 - takes seconds
+
+    if not options.checkpointing:
+        return {}
+    # Later releases of transformers 5 have renamed it.
+    name = "activation_checkpointing"
+    if name not in TrainingArguments.__dataclass_fields__:
+        name = "gradient_checkpointing"
+    return {name: True, f"{name}_kwargs": {"use_reentrant": False}}
 
 
 def _trainer(
@@ -245,8 +268,7 @@ def _trainer(
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         logging_steps=min(10, options.every),
-        gradient_checkpointing=options.checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False} if options.checkpointing else None,
+        **_checkpointing(options),
         # The base keeps its number format; what is computed in between takes bfloat16 where a card has it.
         bf16=cuda and options.dtype != "float32" and torch.cuda.is_bf16_supported(),
         use_cpu=not cuda,
