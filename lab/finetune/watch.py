@@ -1,4 +1,4 @@
-"""What is looked at while a model learns, and what ends it: loss, parts, time."""
+"""What is looked at while a model learns, and what ends it: loss, parts, time. Imported when a run begins."""
 
 from __future__ import annotations
 
