@@ -103,7 +103,7 @@ def _read(source: ModelSource, options: Options) -> tuple[Any, Any]:
     if options.four_bit:
         from transformers import BitsAndBytesConfig  # noqa: PLC0415 - takes seconds
 
-        where["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        where["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call, unused-ignore]
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
