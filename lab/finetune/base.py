@@ -134,7 +134,8 @@ def _unpacked(model: Any, dtype: Any) -> Any:
 
     settings = model.config.to_dict()
     settings.pop("quantization_config", None)
-    fresh: Any = AutoModelForCausalLM.from_config(type(model.config)(**settings))
+    models: Any = AutoModelForCausalLM
+    fresh = models.from_config(type(model.config)(**settings))
     fresh.load_state_dict({name: weights.float() for name, weights in model.state_dict().items()})
     fresh.generation_config = model.generation_config
     return fresh.to(dtype)
@@ -150,7 +151,8 @@ def _adapted(model: Any, options: Options) -> Any:
     # Not only for memory: with a cache, transformers does not look for texts that are packed in a row.
     model.config.use_cache = False
     if options.four_bit:
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=options.checkpointing)
+        prepare: Any = prepare_model_for_kbit_training
+        model = prepare(model, use_gradient_checkpointing=options.checkpointing)
     elif options.checkpointing:
         # With the base frozen, no gradient would reach a checkpointed layer.
         model.enable_input_require_grads()

@@ -94,9 +94,9 @@ def _rates(before: Rates, after: Rates, told: Rates | None) -> Iterator[str]:
             "" if spelt is None else f"   untuned, told the five parts {spelt:.2f}"
         )
 
-    yield row("part rate", before.part_rate, after.part_rate, told and told.part_rate)
+    yield row("part rate", before.part_rate, after.part_rate, told.part_rate if told else None)
     for part in Part:
         name = part.value
-        yield row(f"  {name}", before.parts[name], after.parts[name], told and told.parts[name])
-    yield row("all five parts", before.whole, after.whole, told and told.whole)
-    yield row("no defect", before.passed, after.passed, told and told.passed)
+        yield row(f"  {name}", before.parts[name], after.parts[name], told.parts[name] if told else None)
+    yield row("all five parts", before.whole, after.whole, told.whole if told else None)
+    yield row("no defect", before.passed, after.passed, told.passed if told else None)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from cbtguard.lab.finetune.texts import texts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cbtguard.lab.finetune.examples import Examples
     from cbtguard.lab.finetune.options import Options
     from cbtguard.lab.finetune.rates import Rates
@@ -84,6 +86,6 @@ def _history(tuned: Tuned) -> str:
     return _table(("step", "held-out loss", "part rate, watched questions"), rows) if rows else ""
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
