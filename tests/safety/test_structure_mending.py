@@ -15,9 +15,9 @@ from cbtguard.safety.structure.mending import complete, frozen, paragraphs, regi
 
 CHECKER = StructureChecker()
 ANSWERS = Path(__file__).parents[1] / "data" / "structure_answers.yaml"
-EXAM = next(answer for answer in read_yaml(ANSWERS)["sound"] if answer["id"] == "zh-exam")
-QUESTION = EXAM["question"]
-BLOCKS = [EXAM["parts"][part.value] for part in Part]
+SOCIAL = next(answer for answer in read_yaml(ANSWERS)["sound"] if answer["id"] == "zh-social")
+QUESTION = SOCIAL["question"]
+BLOCKS = [SOCIAL["parts"][part.value] for part in Part]
 SOUND = "\n\n".join(BLOCKS)
 
 
