@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def sections_of(report: Report) -> tuple[Section, ...]:
-    """Return the sections before the case cards."""
+    """Return the sections, those before the case cards first; ``files`` comes behind everything."""
     suites = {suite: suite_section(report, suite) for suite in ORDER}
-    found: list[Section | None] = [_tested(report), _result(report), _gates(report), _baseline(report)]
+    found: list[Section | None] = [_result(report), _tested(report), _gates(report), _baseline(report)]
     for suite, section in suites.items():
         found.append(section)
         if suite.value == "false_alarms":
             found += [_curve(report), _confusion(report)]
-    found += [_side(report), _proof(report), _left_out(report)]
+    found += [_side(report), _proof(report), _left_out(report), _files(report)]
     return tuple(one for one in found if one is not None)
 
 
@@ -55,13 +55,20 @@ def _tested(report: Report) -> Section | None:
         "tested",
         Sentences(lines=(read_words().about["masked"],)) if report.masked else None,
         *targets,
-        _table("Files of cases", ("file", "SHA-256"), audit.data.items(), words=True),
         _table(
             "Cases by suite",
             ("suite", "cases"),
             ((read_words().suites[one]["title"], str(by_suite[one])) for one in ORDER if by_suite[one]),
         ),
         _table("Cases by source", ("source", "cases"), ((k, str(v)) for k, v in sorted(sources.items()))),
+    )
+
+
+def _files(report: Report) -> Section | None:
+    audit = report.audit
+    return _section(
+        "files",
+        _table("Files of cases", ("file", "SHA-256"), audit.data.items(), words=True),
         _table("Environment", ("part", "version"), audit.environment.items(), words=True),
     )
 
