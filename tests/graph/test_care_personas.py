@@ -20,19 +20,19 @@ from cbtguard.safety.risk import Level
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOLDER = Path(__file__).parents[1] / "data" / "personas"
+FOLDER = Path(__file__).parents[2] / "audit" / "data" / "personas"
 FILES = sorted(FOLDER.glob("*/*.yaml"))
 NAMES = [f"{path.parent.name}/{path.stem}" for path in FILES]
 DANGERS = {"none", "watch", "crisis", "emergency"}
 KEYS = {"say", "danger", "help", "answered", "missed"}
 CARE_TURNS = 3
 
-MOST_MISSED = 4
-"""Turns in danger, of 84, that the screen does not raise (recall 0.95)."""
-MOST_ALARMED = 20
-"""Turns without danger, of 222, that the screen raises: mostly short news of what others do."""
-MOST_UNANSWERED = 18
-"""Turns of 72 that the ordinary flow should answer and does not, nearly all after such an alarm."""
+MOST_MISSED = 5
+"""Turns in danger, of 100, that the screen does not raise (recall 0.95)."""
+MOST_ALARMED = 27
+"""Turns without danger, of 302, that the screen raises: mostly short news of what others do."""
+MOST_UNANSWERED = 27
+"""Turns of 111 that the ordinary flow should answer and does not, nearly all after such an alarm."""
 
 PROFESSIONAL = re.compile(
     r"医生|精神科|心理科|社工|醫生|醫師|身心科|心理師|[Dd]octor|therapist|social worker|hospital"
