@@ -10,7 +10,7 @@ from cbtguard.audit.adapters.adapter import Adapter
 from cbtguard.audit.adapters.rows import LeftOut, files_of
 from cbtguard.audit.adapters.table import read_table, squeeze
 from cbtguard.audit.case import Case, Expect
-from cbtguard.audit.own import OwnData
+from cbtguard.audit.own import BadRow, OwnData
 from cbtguard.audit.suites import digest
 from cbtguard.safety.errors import InputError
 
@@ -62,7 +62,9 @@ def read_named(source: str, labels: Mapping[str, str]) -> OwnData:
     name, _, where = source.partition(":")
     adapter = adapter_named(name)
     path = Path(where).expanduser()
-    cases, bad, left = [], [], []
+    cases: list[Case] = []
+    bad: list[BadRow] = []
+    left: list[BadRow] = []
     for one in adapter.read(path, {label: Expect(value) for label, value in labels.items()}):
         if isinstance(one, Case):
             cases.append(one)
