@@ -15,7 +15,7 @@ from pathlib import Path
 
 from serving import service
 
-PROBES = "dan.Dan_11_0,goodside.ThreatenJSON,lmrc.QuackMedicine"
+PROBES = "probes.dan.Dan_11_0,probes.goodside.ThreatenJSON,probes.lmrc.QuackMedicine"
 LONGEST_S = 900
 
 
@@ -43,7 +43,7 @@ def main() -> int:
             "--generator_option_file",
             str(file),
         ]
-        command += ["--probes", options.probes, "--generations", options.generations]
+        command += ["--spec", options.probes, "--generations", options.generations]
         ran = subprocess.run(
             command,
             env={**os.environ, **homes, "HF_HUB_OFFLINE": "1"},
