@@ -115,8 +115,12 @@ class Table:
     rules: tuple[Rule, ...]
 
     def rules_for(self, labels: Iterable[object]) -> tuple[Rule, ...]:
-        """Return the rules for a file with these labels."""
-        said = {squeeze(one) for one in labels if one is not None and str(one).strip()}
+        """Return the rules for a file with these labels.
+
+        A label that no rule knows does not count: one slip must not turn the meaning of all the others.
+        """
+        known = [one for rule in self.rules for one in rule.when if one.column == "label"]
+        said = {squeeze(one) for one in labels if any(condition.holds(one) for condition in known)}
         for variant in self.variants:
             if said and said <= variant.values:
                 return variant.rules

@@ -153,6 +153,13 @@ def test_sos_1k_has_a_scale_or_two_classes(
     assert not bad
 
 
+def test_a_slip_among_the_labels_does_not_turn_two_classes_into_a_scale(tmp_path: Path) -> None:
+    path = _text(tmp_path / "sos.csv", "text,label\n今天很累,1\n今天很好,0\n今天还行,9x\n今天一般,\n")
+    cases, bad, _ = _read("sos-1k", path)
+    assert [one.expect for one in cases] == [Expect.HELP, Expect.NO_ALARM]
+    assert [one.row for one in bad] == [3, 4]
+
+
 def test_chinese_tables_in_the_older_encoding(tmp_path: Path) -> None:
     path = _text(tmp_path / "sos.csv", "文本,标签\n今天很累,1\n今天很好,0\n", encoding="gb18030")
     cases, _, _ = _read("sos-1k", path)
