@@ -40,7 +40,9 @@ SHIPPED = "shipped"
 @click.option("--model", default=None, help="Model of an endpoint; its first one when left out.")
 @click.option("--key-env", default=None, metavar="NAME", help="Variable that holds the key of addresses.")
 @click.option("--system", type=click.Path(), default=None, metavar="FILE", help="System prompt of endpoints.")
-@click.option("--data", "sources", multiple=True, metavar="FILE", help=".jsonl, .csv, or datasets:NAME.")
+@click.option(
+    "--data", "sources", multiple=True, metavar="FILE", help=".jsonl, .csv, datasets:NAME, psysuicide:PATH."
+)
 @click.option(
     "--map", "columns", default="", metavar="text=COL,...", help="text, label, id, answer, language."
 )
@@ -93,6 +95,9 @@ def run_command(
     folder = _folder(out)
     own = _own(sources, columns, label_map, settings.region)
     bad = [row for one in own for row in one.bad]
+    left = sum(len(one.left) for one in own)
+    if left:
+        click.echo(f"cbtguard: {left} rows are left out, as their label stands for no one outcome", err=True)
     for row in bad[:20]:
         click.echo(f"cbtguard: {row.file}, row {row.row}: {row.why}", err=True)
     if len(bad) > 20:

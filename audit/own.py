@@ -54,6 +54,8 @@ class OwnData:
 
     cases: tuple[Case, ...]
     bad: tuple[BadRow, ...]
+    left: tuple[BadRow, ...] = ()
+    """Rows that an adapter leaves out, as their label stands for no one outcome."""
     data: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -86,7 +88,8 @@ def read_own(source: str, columns: Mapping[str, str], labels: Mapping[str, str],
     """Return the cases of a source.
 
     Args:
-        source: Path of a ``.jsonl`` or ``.csv`` file, or ``datasets:NAME`` or ``datasets:NAME:SPLIT``.
+        source: Path of a ``.jsonl`` or ``.csv`` file, or ``datasets:NAME`` or ``datasets:NAME:SPLIT``, or
+            a name of :mod:`cbtguard.audit.adapters` and a path, such as ``psysuicide:FOLDER``.
         columns: Field of :data:`FIELDS` to column; ``text`` and ``label`` stand for themselves when left out.
         labels: Label to outcome, over the default ones.
         region: Of all cases.
@@ -95,6 +98,10 @@ def read_own(source: str, columns: Mapping[str, str], labels: Mapping[str, str],
         InputError: ``input.data`` when the source cannot be read.
         DependencyError: ``dependency.datasets``.
     """
+    from cbtguard.audit.adapters import names_a_set, read_named  # noqa: PLC0415 - they give back OwnData
+
+    if names_a_set(source):
+        return read_named(source, labels)
     named = {"text": "text", "label": "label", **columns}
     stem, rows, data = _rows(source)
     expects = {**_LABELS, **{label.lower(): Expect(value) for label, value in labels.items()}}
