@@ -14,6 +14,7 @@ from cbtguard.lab.evaluate.privacy import privacy_command
 from cbtguard.lab.evaluate.retrieval import retrieval_command
 from cbtguard.lab.evaluate.structure import structure_command
 from cbtguard.lab.evaluation.answers import answers_command
+from cbtguard.lab.finetune.cli import finetune_command
 from cbtguard.lab.referrals.cli import referrals_command
 from cbtguard.lab.risk.cli import risk_command
 from cbtguard.lab.structure.cli import structure_group
@@ -31,6 +32,7 @@ lab_command.add_command(build_command)
 lab_command.add_command(risk_command)
 lab_command.add_command(structure_group)
 lab_command.add_command(referrals_command)
+lab_command.add_command(finetune_command)
 
 
 @lab_command.group("notes")

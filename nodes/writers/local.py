@@ -32,8 +32,8 @@ class TransformersWriter:
     context, earlier messages first. Citations are as in :func:`cbtguard.nodes.writers.finish.finished`.
 
     Args:
-        name: Folder with a model, GGUF file, or hub name; looked up in the local cache only, unless
-            ``download``.
+        name: Folder with a model or with an adapter that names its model, GGUF file, or hub name; looked up
+            in the local cache only, unless ``download``.
         device: Such as ``cpu`` or ``cuda:0``; None for the first accelerator, else the CPU.
         dtype: Such as ``bfloat16``; None for that of the weights.
         max_new_tokens: Longest draft, in tokens.

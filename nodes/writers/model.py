@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cbtguard.nodes.writers.adapter import taught_form, with_base
 from cbtguard.nodes.writers.prompt import PromptForm
 from cbtguard.nodes.writers.source import need_library, on_this_machine, refuse_code
 from cbtguard.safety.errors import CbtguardError, DependencyError, SettingsError, WriterError
@@ -44,6 +45,7 @@ def load_model(source: ModelSource) -> LoadedModel:
     """
     need_library("torch", "A local model needs it.")
     need_library("transformers", "A local model needs it.")
+    source = with_base(source)
     if source.adapter is not None:
         need_library("peft", "A LoRA adapter needs it.")
     if source.gguf_file is not None:
@@ -118,6 +120,9 @@ def _loaded(source: ModelSource, tokenizer: Any, model: Any) -> LoadedModel:
 
 
 def _form(source: ModelSource, tokenizer: Any) -> PromptForm:
+    taught = taught_form(source)
+    if taught is not None:
+        return taught
     if any("cbt-llm" in name.lower() for name in (source.name, source.adapter or "")):
         return PromptForm.CBT_LLM
     return PromptForm.CHAT if tokenizer.chat_template else PromptForm.PLAIN
