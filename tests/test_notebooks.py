@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+MACHINE = re.compile(r"/(?:home|root|tmp|usr|var|opt|work|Users|private)/|[A-Z]:\\\\|127\.0\.0\.1:\d")
+"""Paths and ports that are of one machine."""
 
 
 def code_cells(notebook: Any) -> list[Any]:
@@ -33,6 +37,26 @@ def kinds(notebook: Any) -> list[list[str]]:
 
 def test_there_are_notebooks() -> None:
     assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_as_it_is_to_be_read(path: Path) -> None:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    outputs = [output for cell in code for output in cell["outputs"]]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1)), "run once, in order"
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    assert not [output for output in outputs if output.get("name") == "stderr"], "warnings come and go"
+    assert any("image/png" in output.get("data", {}) for output in outputs), "a plot"
+    assert any("text/markdown" in output.get("data", {}) for output in outputs), "figures"
+    # The base64 of a picture may hold anything.
+    said = [
+        json.dumps({kind: text for kind, text in output.get("data", {}).items() if kind != "image/png"})
+        + json.dumps(output.get("text", ""))
+        for output in outputs
+    ]
+    assert not [match[0] for text in said if (match := MACHINE.search(text))]
+    assert not any("execution" in cell["metadata"] for cell in cells), "times differ at each run"
 
 
 @pytest.mark.slow
