@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +68,8 @@ class Expect(StrEnum):
     """Each dimension of a talk scores at least what the gates ask."""
     FRESH = "fresh"
     """The entry is dated and fresh."""
+    IN_TIME = "in_time"
+    """The percentiles of the measured turns are within the bounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,3 +110,30 @@ class Case:
     def text(self) -> str:
         """The turn that is judged."""
         return self.turns[-1]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the case as JSON primitives, with what is not set left out."""
+        found: dict[str, Any] = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value is None or value in ((), {}):
+                continue
+            found[one.name] = (
+                list(value) if isinstance(value, tuple) else dict(value) if one.name == "tags" else str(value)
+            )
+        return found
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Case:
+        """Return the case that :meth:`as_dict` gave.
+
+        Raises:
+            ValueError: An unknown suite or outcome.
+            TypeError: An unknown or a missing field.
+        """
+        given = dict(value)
+        for name in ("turns", "defects", "secrets"):
+            given[name] = tuple(given.get(name, ()))
+        given["suite"] = Suite(given["suite"])
+        given["expect"] = Expect(given["expect"])
+        return cls(**given)

@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 
 import click
 
+from cbtguard.audit.command import run_command
 from cbtguard.service.cli.common import settings_of
 
 
 @click.group("audit")
 def audit_command() -> None:
-    """The help lines and how old their checks are."""
+    """Safety audits of a flow or a model, and the help lines and how old their checks are."""
+
+
+audit_command.add_command(run_command)
 
 
 @audit_command.command("referrals")

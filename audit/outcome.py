@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from cbtguard.audit.case import Case
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from cbtguard.audit.case import Case
 
 
 class Verdict(StrEnum):
@@ -58,6 +58,22 @@ class Outcome:
             "ms": self.ms,
         }
 
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Outcome:
+        """Return the outcome that :meth:`as_dict` gave.
+
+        Raises:
+            ValueError: An unknown verdict.
+            TypeError: An unknown or a missing field.
+        """
+        return cls(
+            **{
+                **value,
+                "verdict": Verdict(value["verdict"]),
+                "replies": tuple(dict(one) for one in value.get("replies", ())),
+            }
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetInfo:
@@ -68,6 +84,17 @@ class TargetInfo:
     can: tuple[str, ...]
     parts: Mapping[str, str]
     """Part to version or hash."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON primitives."""
+        return {"name": self.name, "kind": self.kind, "can": list(self.can), "parts": dict(self.parts)}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> TargetInfo:
+        """Return what :meth:`as_dict` gave."""
+        return cls(
+            name=value["name"], kind=value["kind"], can=tuple(value["can"]), parts=dict(value["parts"])
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +115,36 @@ class Audit:
     """What ``cbtguard verify --json`` gives; None when the proof was not asked for."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Python, platform and versions of the libraries that matter."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the audit as JSON primitives: the form of ``audit.json``."""
+        return {
+            "date": self.date,
+            "version": self.version,
+            "targets": [one.as_dict() for one in self.targets],
+            "cases": [one.as_dict() for one in self.cases],
+            "outcomes": [one.as_dict() for one in self.outcomes],
+            "data": dict(self.data),
+            "proof": None if self.proof is None else dict(self.proof),
+            "environment": dict(self.environment),
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Audit:
+        """Return the audit that :meth:`as_dict` gave.
+
+        Raises:
+            KeyError: A missing field.
+            ValueError: An unknown suite, outcome or verdict.
+            TypeError: An unknown field of a case or an outcome.
+        """
+        return cls(
+            date=value["date"],
+            version=value["version"],
+            targets=tuple(TargetInfo.from_dict(one) for one in value["targets"]),
+            cases=tuple(Case.from_dict(one) for one in value["cases"]),
+            outcomes=tuple(Outcome.from_dict(one) for one in value["outcomes"]),
+            data=dict(value["data"]),
+            proof=value.get("proof"),
+            environment=dict(value.get("environment", {})),
+        )

@@ -11,6 +11,7 @@
     ├── ReviewError       review.*      a reviewer's act cannot be done
     ├── ContactError      contact.*     a contact could not be told
     ├── AccessError       access.*      the caller of the service may not do this
+    ├── AuditError        audit.*       what is audited cannot be reached or answers no sense
     ├── BusyError         busy.*        the service takes no more for now; the same request may pass later
     └── StopFault         stop.*        a stop of the flow failed; the flow refers and goes on
 
@@ -91,6 +92,10 @@ class ContactError(CbtguardError):
 
 class AccessError(CbtguardError):
     """The caller of the service may not do this."""
+
+
+class AuditError(CbtguardError):
+    """What is audited cannot be reached, or answers no sense."""
 
 
 class BusyError(CbtguardError):

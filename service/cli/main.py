@@ -20,7 +20,7 @@ _COMMANDS = {
     "verify": ("cbtguard.service.cli.verify", "Prove the safety contract on the compiled flow."),
     "log": ("cbtguard.service.cli.log", "Verify, show or export the record."),
     "forget": ("cbtguard.service.cli.forget", "Delete a talk, or talks that were not used for long."),
-    "audit": ("cbtguard.audit.cli", "Look over the help lines."),
+    "audit": ("cbtguard.audit.cli", "Audit a flow or a model; look over the help lines."),
     "serve": ("cbtguard.service.cli.serve", "Serve the flow over HTTP."),
     "keys": ("cbtguard.service.cli.apikeys", "Keys of callers of the service."),
     "mcp": ("cbtguard.service.cli.mcp", "The guards as tools for agents."),
