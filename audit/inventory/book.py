@@ -126,10 +126,11 @@ def look(parts: Collection[str] = PARTS, path: Path = FILE) -> Iterator[Differen
             continue
         made = part_of(part)
         for name, expected in data.get(part, {}).items():
-            yield Difference(part=part, name=name, what=tuple(_told(made, name, expected)))
+            yield Difference(part=part, name=name, what=tuple(told(made, name, expected)))
 
 
-def _told(part: Part, name: str, expected: Any) -> list[str]:
+def told(part: Part, name: str, expected: Any) -> list[str]:
+    """Return what differs of an entry, in words; a part that breaks is a difference too."""
     try:
         return part.differs(name, expected)
     except CbtguardError as error:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _entry(number: int = 1, **changed: Any) -> TurnEntry:
     plain: dict[str, Any] = dict.fromkeys(("kinds", "rules", "defects", "notes", "lines", "faults"), ())
-    plain |= dict.fromkeys(("redactions", "versions", "timings_ms"), {})
+    plain |= {name: {} for name in ("redactions", "versions", "timings_ms")}
     plain |= {"turn_id": f"t{number}", "thread": "none", "turn": number, "at": "2026-01-01T00:00:00.000Z"}
     plain |= {"route": "answered", "reason": "checked", "level": "none", "subject": "self", "language": "en"}
     plain |= {"region": "GB", "writer": None, "attempts": 1}

@@ -14,6 +14,8 @@ _PARSER: Any = importlib.import_module("re._parser")
 _CLASSES = {"CATEGORY_DIGIT": "5", "CATEGORY_SPACE": " ", "CATEGORY_WORD": "a", "CATEGORY_NOT_DIGIT": "天"}
 _CLASSES |= {"CATEGORY_NOT_SPACE": "天", "CATEGORY_NOT_WORD": " "}
 _ANY = "的天a"
+_FOLLOWED = 0.7
+"""How often what must stand beside a match is written out."""
 
 
 def texts_for(pattern: str, *, tries: int = 40, seed: int = 7) -> Iterator[str]:
@@ -38,26 +40,32 @@ def _text(tree: Any, dice: random.Random, *, plain: bool) -> str:
 
 
 def _piece(op: str, value: Any, dice: random.Random, *, plain: bool) -> str:
-    if op == "LITERAL":
-        return chr(value)
-    if op == "NOT_LITERAL":
-        return next(c for c in _ANY if ord(c) != value)
-    if op == "ANY":
-        return _ANY[0]
+    if op in {"LITERAL", "NOT_LITERAL", "ANY", "IN"}:
+        return _sign(op, value, dice, plain=plain)
+    if op in {"BRANCH", "SUBPATTERN", "ASSERT"}:
+        return _group(op, value, dice, plain=plain)
+    if op in {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}:
+        least, most, inner = value
+        times = least if plain or int(most) == int(least) else dice.choice((least, least + 1))
+        return "".join(_text(inner, dice, plain=plain) for _ in range(int(times)))
+    return ""
+
+
+def _sign(op: str, value: Any, dice: random.Random, *, plain: bool) -> str:
     if op == "IN":
         return _member(value, dice, plain=plain)
+    if op == "LITERAL":
+        return chr(value)
+    return next(c for c in _ANY if op == "ANY" or ord(c) != value)
+
+
+def _group(op: str, value: Any, dice: random.Random, *, plain: bool) -> str:
     if op == "BRANCH":
         ways = value[1]
         return _text(ways[0] if plain else dice.choice(ways), dice, plain=plain)
     if op == "SUBPATTERN":
         return _text(value[3], dice, plain=plain)
-    if op in {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}:
-        least, most, inner = value
-        times = least if plain or int(most) == int(least) else dice.choice((least, least + 1))
-        return "".join(_text(inner, dice, plain=plain) for _ in range(int(times)))
-    if op == "ASSERT":
-        return _text(value[1], dice, plain=plain) if dice.random() < 0.7 else ""
-    return ""
+    return _text(value[1], dice, plain=plain) if dice.random() < _FOLLOWED else ""
 
 
 def _member(items: Any, dice: random.Random, *, plain: bool) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbtguard.audit.mutants.edits import applied
@@ -12,6 +11,8 @@ from cbtguard.audit.mutants.plan import ROOMS, room, source
 from cbtguard.safety.files import read_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cbtguard.audit.mutants.plan import Mutant
 
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "cases", "personas", "web")

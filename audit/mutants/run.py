@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from cbtguard.audit.mutants.plan import Mutant
 
 FILE = Path(__file__).parents[1] / "data" / "mutants.yaml"
-RESULTS = "mutants.jsonl"
+RESULTS, WITHOUT = "mutants.jsonl", "without.json"
 LONGEST_S = 240
+_BASE_S = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +69,16 @@ class Copy:
             text=True,
         )
 
-    def tried(self, suites: Sequence[str], failing: Collection[str] | None) -> dict[str, Any]:
+    def tried(
+        self, suites: Sequence[str], failing: Collection[str] | None, seconds: int = LONGEST_S
+    ) -> dict[str, Any]:
         """Return what the worker found.
 
         Raises:
             AuditError: ``audit.mutants`` when the worker ended.
         """
         given, taken = self._process.stdin, self._process.stdout
-        job = {"folder": str(self.folder), "suites": list(suites), "seconds": LONGEST_S}
+        job = {"folder": str(self.folder), "suites": list(suites), "seconds": seconds}
         job["failing"] = None if failing is None else sorted(failing)
         line = ""
         if given is not None and taken is not None:
@@ -122,15 +125,26 @@ def try_defect(mutant: Mutant, copy: Copy, failing: Collection[str]) -> Tried:
     )
 
 
-def base(copy: Copy, suites: Iterable[str]) -> frozenset[str]:
-    """Return the ids of entries and cases that fail without any defect; the proof is known to hold."""
-    wanted = [one for one in dict.fromkeys(suites) if one != "proof"]
-    found = copy.tried(wanted, None)
-    if found["found_by"] or found["late"]:
-        raise AuditError(
-            "audit.mutants", "The release without a defect cannot be tried.", hint="Run the audit."
-        )
-    return frozenset(found["failed"])
+def base(out: Path, suites: Iterable[str]) -> frozenset[str]:
+    """Return the ids of entries and cases that fail without any defect, kept in ``out``; the proof is known to hold.
+
+    Raises:
+        AuditError: ``audit.mutants`` when the release cannot be tried as it is.
+    """
+    path = out / WITHOUT
+    known: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    wanted = [one for one in dict.fromkeys(suites) if one != "proof" and one not in known]
+    if wanted:
+        with Copy() as copy:
+            for one in wanted:
+                found = copy.tried([one], None, _BASE_S)
+                if found["found_by"] or found["late"]:
+                    raise AuditError(
+                        "audit.mutants", f"{one} cannot be tried without a defect.", hint="Run the audit."
+                    )
+                known[one] = sorted(found["failed"])
+                path.write_text(json.dumps(known, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return frozenset(one for failed in known.values() for one in failed)
 
 
 def run_mutants(
@@ -160,7 +174,8 @@ def run_mutants(
     for one in picked:
         if one.id not in done:
             todo.put(one)
-    _try_all(todo, out, done, max(1, workers), tell)
+    kinds = dict.fromkeys(one.kind for one in picked if one.id not in done)
+    _try_all(todo, kinds, out, done, max(1, workers), tell)
     return tuple(done[one.id] for one in picked if one.id in done)
 
 
@@ -173,6 +188,7 @@ def _kept(path: Path) -> dict[str, Tried]:
 
 def _try_all(
     todo: queue.SimpleQueue[Mutant],
+    kinds: Iterable[str],
     out: Path,
     done: dict[str, Tried],
     workers: int,
@@ -182,8 +198,7 @@ def _try_all(
         return
     lock = threading.Lock()
     failures: list[BaseException] = []
-    with Copy() as first:
-        known = base(first, (one for suites in read_yaml(FILE).values() for one in suites))
+    known = base(out, (one for kind in kinds for one in suites_of(kind)))
 
     def work() -> None:
         try:
