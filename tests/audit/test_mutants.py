@@ -78,15 +78,16 @@ def test_defects_are_found_and_a_copy_without_one_is_not(monkeypatch: pytest.Mon
         for kind, suites in CHEAP.items():
             mutant = next(one for one in plan_mutants() if one.kind == kind)
             found = try_defect(mutant, copy, ())
+            assert found is not None
             assert found.found_by in {*suites, "load"}, mutant.what
             assert found.why
 
 
 @pytest.mark.slow
 def test_a_run_goes_on_where_it_was_ended(tmp_path: Path) -> None:
-    first = run_mutants(tmp_path, only="placeholder.01", workers=1)
+    first = run_mutants(tmp_path, only=("placeholder.01",), workers=1)
     told: list[Tried] = []
-    again = run_mutants(tmp_path, only="placeholder.01", workers=1, tell=told.append)
+    again = run_mutants(tmp_path, only=("placeholder.01",), workers=1, tell=told.append)
     assert again == first
     assert told == []
     assert first[0].found_by
