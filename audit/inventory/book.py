@@ -42,6 +42,8 @@ _MODULES = {
 }
 PARTS = tuple(_MODULES)
 """What an inventory holds, in order."""
+UNREADABLE = "it cannot be loaded"
+"""How a difference begins where a typed error keeps a part from being loaded."""
 _HEAD = """\
 # What a release must hold, as it was looked over by a person. `cbtguard audit inventory --write` makes this file anew;
 # read the difference before you commit it: whatever changes here is a change of what keeps people safe.
@@ -134,7 +136,7 @@ def told(part: Part, name: str, expected: Any) -> list[str]:
     try:
         return part.differs(name, expected)
     except CbtguardError as error:
-        return [f"it cannot be looked at: {error.message} [{error.code}]"]
+        return [f"{UNREADABLE}: {error.message} [{error.code}]"]
     except Exception as error:  # noqa: BLE001 - a part that breaks is a finding, told by its type
         return [f"it cannot be looked at: {type(error).__name__}"]
 

@@ -21,8 +21,8 @@ def inventory_command(write: bool, parts: tuple[str, ...]) -> int:
     with without_unused_imports():
         from cbtguard.audit.inventory.book import FILE, PARTS, look, part_of, render  # noqa: PLC0415 - keeps help fast
 
-        for one in parts:
-            part_of(one)
+        for name in parts:
+            part_of(name)
         wanted = parts or PARTS
         if write:
             FILE.write_text(render(wanted), encoding="utf-8")

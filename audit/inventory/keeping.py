@@ -61,7 +61,8 @@ def _refuses(store: Any) -> bool:
     for words in ("我很难过", "two words", "<b>", "x" * 200):
         for name in ("reason", "writer", "region"):
             try:
-                _entry(**{name: words})
+                changed: dict[str, Any] = {name: words}
+                _entry(**changed)
             except RecordError:
                 continue
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from cbtguard.audit.inventory import look
+from cbtguard.audit.inventory.book import UNREADABLE, look
 from cbtguard.safety.errors import CbtguardError
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def probed(suites: Collection[str], known: Collection[str] | None) -> dict[str, 
             failed |= found
             continue
         new = {one: why for one, why in found.items() if one not in known}
+        if new and all(why.startswith(UNREADABLE) for why in new.values()):
+            return {"failed": new, "found_by": "load"}
         if new:
             return {"failed": new, "found_by": suite}
     return {"failed": failed, "found_by": ""}
