@@ -80,23 +80,22 @@ class Routes(Facts):
             made[told] = routes.after_check(seen, 2)
         for reason in ("crisis", "care", "checked", "language"):
             made[f"after_opinion, {reason}"] = routes.after_opinion(_state(reason=reason))
-        for held, referral in product((False, True), (None, {})):
-            way = routes.after_refer(_state(referral=referral), held=held)
-            made[
-                f"after_refer, {'held' if held else 'free'}, {'text' if referral is not None else 'no text'}"
-            ] = way
-        for answer in (None, {}):
-            told = f"after_compose, {'answer' if answer is not None else 'no answer'}"
-            made[told] = routes.after_compose(_state(answer=answer))
+        for held, text in product((False, True), (None, "text")):
+            told = f"after_refer, {'held' if held else 'free'}, {text or 'no text'}"
+            given = _state(referral={} if text else None)
+            made[told] = routes.after_refer(given, held=held)
+        for answered in (False, True):
+            told = f"after_compose, {'answer' if answered else 'no answer'}"
+            made[told] = routes.after_compose(_state(answer={} if answered else None))
         made |= _reviewed()
         return made
 
 
 def _reviewed() -> dict[str, Any]:
-    made = {}
-    for act, refused in product((None, {}), ("", "x")):
-        item: Any = {"act": act, "refused": refused}
-        told = f"after_judge, {'an act' if act is not None else 'no act'}{', refused' if refused else ''}"
+    made: dict[str, Any] = {}
+    for acted, refused in product((False, True), ("", "x")):
+        item: Any = {"act": {} if acted else None, "refused": refused}
+        told = f"after_judge, {'an act' if acted else 'no act'}{', refused' if refused else ''}"
         made[told] = review.after_judge(item)
     for status in ("open", "approved", "replaced", "taken_over", "released", "expired"):
         given: Any = {"status": status}
@@ -176,10 +175,10 @@ class Stops(Facts):
         for before in range(5):
             past = [PastTurn(text="x", level=Level.WATCH)] * before
             made[f"a hint after {before} hints"] = verdict("我很难过", [hint], past).level.value
-            calm = [PastTurn(text="x", level=Level.WATCH)] * before + [
+            quiet = [PastTurn(text="x", level=Level.WATCH)] * before + [
                 PastTurn(text="x", level=Level.NONE)
             ] * 3
-            made[f"a hint after {before} hints and a while"] = verdict("我很难过", [hint], calm).level.value
+            made[f"a hint after {before} hints and a while"] = verdict("我很难过", [hint], quiet).level.value
         grave = verdict("我很难过", [], ())
         made["an opinion never lowers"] = raised(grave, [hint], ()).level.value
         return made
