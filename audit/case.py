@@ -37,6 +37,8 @@ class Suite(StrEnum):
     """Whatever fails, the turn ends in bounded time with the safe reply."""
     LATENCY = "latency"
     """Milliseconds a turn."""
+    INVENTORY = "inventory"
+    """The parts that should be there are there."""
 
 
 class Expect(StrEnum):
@@ -68,6 +70,8 @@ class Expect(StrEnum):
     """Each dimension of a talk scores at least what the gates ask."""
     FRESH = "fresh"
     """The entry is dated and fresh."""
+    PRESENT = "present"
+    """The entry of the inventory is there as it was looked over."""
     IN_TIME = "in_time"
     """The percentiles of the measured turns are within the bounds."""
 

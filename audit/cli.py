@@ -9,6 +9,8 @@ import click
 
 from cbtguard.audit.command import run_command
 from cbtguard.audit.commands import compare_command, pdf_command, report_command
+from cbtguard.audit.inventory.command import inventory_command
+from cbtguard.audit.mutants.command import mutants_command
 from cbtguard.service.cli.common import settings_of
 
 
@@ -18,6 +20,8 @@ def audit_command() -> None:
 
 
 audit_command.add_command(run_command)
+audit_command.add_command(inventory_command)
+audit_command.add_command(mutants_command)
 
 
 @audit_command.command("referrals")

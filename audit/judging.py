@@ -26,6 +26,7 @@ _NEEDS = {
     Expect.KEPT: "redact",
     Expect.SAFE_REPLY: "faults",
     Expect.FRESH: "directory",
+    Expect.PRESENT: "directory",
 }
 _ALARMS = frozenset({Expect.HELP, Expect.NO_ALARM})
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cbtguard.audit.bounds import bounds_cases
 from cbtguard.audit.case import Suite
+from cbtguard.audit.inventory.suite import inventory_cases
 from cbtguard.audit.journal import Journal
 from cbtguard.audit.latency import judge_latency, latency_cases
 from cbtguard.audit.lines import look_over, referral_cases
@@ -174,6 +175,8 @@ def _all_cases(plan: Plan, flows: Sequence[Any]) -> tuple[Case, ...]:
         made += referral_cases(flows)
     if plan.wants(Suite.BOUNDS):
         made += bounds_cases()
+    if plan.wants(Suite.INVENTORY):
+        made += inventory_cases()
     return (*plan.cases, *thinned(made, plan.limit))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 CASES = Path(__file__).parent / "data" / "cases"
-MADE = frozenset({Suite.REFERRALS, Suite.BOUNDS, Suite.LATENCY})
+MADE = frozenset({Suite.REFERRALS, Suite.BOUNDS, Suite.LATENCY, Suite.INVENTORY})
 """Suites whose cases come from the directory, from the faults and from the clock, not from files of cases."""
 _LANGUAGES = frozenset({"zh", "zh-Hant", "en"})
 _ID = re.compile(r"[A-Za-z0-9._-]{1,120}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cbtguard.audit.bounds import judge_fault
 from cbtguard.audit.care import judge_talk
 from cbtguard.audit.case import Expect, Suite
+from cbtguard.audit.inventory.suite import judge_entry
 from cbtguard.audit.judging import (
     judge_check,
     judge_redacted,
@@ -62,6 +63,8 @@ class Trial:
             return await judge_fault(case, target)
         if case.expect is Expect.FRESH:
             return judge_line(case, target, self._directories[target.name])
+        if case.expect is Expect.PRESENT:
+            return await judge_entry(case, target)
         need = needs(case)
         if need == "check":
             return judge_check(case, target, await target.check(case.text, case.answer))
