@@ -90,7 +90,7 @@ EMERGENCY = [
     "I'm standing on the bridge and I'm going to jump",
     "My dad collapsed and isn't breathing",
 ]
-WATCH = ["活着没意思", "I feel hopeless"]
+WATCH = ["觉得活着没意思", "I feel hopeless"]
 
 
 def test_is_the_default_detector():
