@@ -39,6 +39,8 @@ pytestmark = [
     pytest.mark.slow,
     # What peft and torch ask of transformers and Python is about to be renamed there.
     pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning"),
+    # A model read from GGUF has no config file beside it.
+    pytest.mark.filterwarnings("ignore:Could not find a config file:UserWarning"),
     pytest.mark.skipif(
         any(find_spec(name) is None for name in ("peft", "accelerate")), reason="peft, accelerate"
     ),
