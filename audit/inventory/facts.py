@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any
 
 from cbtguard.audit.inventory.differ import differences
 
 
-class Facts:
+class Facts(ABC):
     """A part whose entries are compared with what is there now."""
 
     name = "facts"
 
+    @abstractmethod
     def take(self) -> dict[str, Any]:
         """Return the entries of the present release."""
-        raise NotImplementedError
 
     @cached_property
     def _now(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from cbtguard.audit.target import Reply
+from cbtguard.audit.targets.asking import OnlyAsked
 from cbtguard.audit.targets.reading import no_sense, reply_of_guard
 from cbtguard.audit.targets.wire import Wire
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-class EndpointTarget:
+class EndpointTarget(OnlyAsked):
     """Chat completions of a server.
 
     Args:
@@ -56,18 +57,6 @@ class EndpointTarget:
             messages.append({"role": "assistant", "content": reply.text})
             replies.append(reply)
         return replies
-
-    async def screen(self, text: str) -> Reply:
-        """Raise: a chat model has no screen of its own."""
-        raise NotImplementedError
-
-    async def check(self, question: str, answer: str) -> Reply:
-        """Raise: a chat model has no checker."""
-        raise NotImplementedError
-
-    async def redact(self, text: str) -> str:
-        """Raise: a chat model takes nothing out."""
-        raise NotImplementedError
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from cbtguard.audit.target import Reply
+from cbtguard.audit.targets.asking import OnlyAsked
 from cbtguard.audit.targets.reading import no_sense, reply_of_answer
 from cbtguard.safety.errors import SettingsError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
-class CallableTarget:
+class CallableTarget(OnlyAsked):
     """``module:function``, called with the person's messages so far, oldest first; sync or async.
 
     It returns the reply as a text, or a dict with ``reply`` and any field of
@@ -63,18 +64,6 @@ class CallableTarget:
             return await found if inspect.isawaitable(found) else found
         except Exception as error:  # noqa: BLE001 - somebody's own function may raise anything
             raise no_sense(self.name, f"raised {type(error).__name__}") from None
-
-    async def screen(self, text: str) -> Reply:
-        """Raise: a function has no screen."""
-        raise NotImplementedError
-
-    async def check(self, question: str, answer: str) -> Reply:
-        """Raise: a function has no checker."""
-        raise NotImplementedError
-
-    async def redact(self, text: str) -> str:
-        """Raise: a function takes nothing out."""
-        raise NotImplementedError
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -405,3 +405,14 @@ def test_a_killed_command_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert "goes on" in done.stderr
     assert kept.read_bytes().startswith(whole)
     assert len(kept.read_text("utf-8").splitlines()) == 21
+
+
+@pytest.mark.parametrize("ability", ["screen", "check", "redact"])
+def test_what_a_target_cannot_do_is_a_typed_error(ability: str) -> None:
+    target: Any = CallableTarget("a", "builtins:len")
+    assert ability not in target.can
+    given = ("question", "answer") if ability == "check" else ("text",)
+    with pytest.raises(AuditError) as caught:
+        asyncio.run(getattr(target, ability)(*given))
+    assert caught.value.code == "audit.unable"
+    assert not any(word in str(caught.value) for word in given)
